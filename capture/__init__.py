@@ -1,0 +1,1 @@
+"""Camera bodies, recipes, sessions and content control at the shutter; knows nothing of training."""

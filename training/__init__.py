@@ -1,0 +1,1 @@
+"""Defects, age estimators, experiments, saliency and evidence; knows nothing of capture."""
