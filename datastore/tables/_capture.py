@@ -1,0 +1,229 @@
+"""Tables of what happened: sessions, shots and their events, assets, verdicts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from datastore.tables._base import Base, new_uuid
+from datastore.tables._equipment import Camera, FixtureRevision, Recipe, SceneRevision
+
+
+class Session(Base):
+    """One execution of a recipe over the fixture's cameras, or one import; a write-once row."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        CheckConstraint("kind in ('capture', 'import')", name="kind"),
+        CheckConstraint("clock_source in ('host', 'simulated')", name="clock_source"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(unique=True, default=new_uuid)
+    kind: Mapped[str]
+    fixture_revision_id: Mapped[int | None] = mapped_column(
+        ForeignKey("fixture_revision.id", ondelete="RESTRICT")
+    )
+    recipe_id: Mapped[int | None] = mapped_column(ForeignKey("recipe.id", ondelete="RESTRICT"))
+    operator: Mapped[str | None]
+    clock_source: Mapped[str]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    note: Mapped[str | None]
+
+    fixture_revision: Mapped[FixtureRevision | None] = relationship()
+    recipe: Mapped[Recipe | None] = relationship()
+    events: Mapped[list[SessionEvent]] = relationship(order_by="SessionEvent.id")
+
+
+class SessionEvent(Base):
+    """Something that happened to a session: the newest names its state."""
+
+    __tablename__ = "session_event"
+    __table_args__ = (
+        CheckConstraint(
+            "name in ('started', 'camera-opened', 'camera-closed', 'scene-changed',"
+            " 'completed', 'partial', 'aborted', 'failed')",
+            name="name",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("session.id", ondelete="RESTRICT"), index=True
+    )
+    name: Mapped[str]
+    at: Mapped[datetime]
+    detail: Mapped[dict[str, Any] | None]
+
+
+class Shot(Base):
+    """One shutter release of one camera: a write-once row of plan and attempt.
+
+    The row is committed before the shutter opens. `triggered_at` is the civil time read just
+    before that commit (for imports the EXIF or declared time, NULL where it has no zone); the
+    `triggered` event repeats it as it was at the release. A retaken frame is a new row with the
+    next `attempt`.
+    """
+
+    __tablename__ = "shot"
+    __table_args__ = (
+        UniqueConstraint("session_id", "camera_id", "sequence", "attempt"),
+        CheckConstraint(
+            "kind in ('dark-field', 'flat-field', 'fixed-background', 'natural')", name="kind"
+        ),
+        CheckConstraint(
+            "time_source is null or time_source in ('civil', 'exif', 'declared')",
+            name="time_source",
+        ),
+        Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(unique=True, default=new_uuid)
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("session.id", ondelete="RESTRICT"), index=True
+    )
+    camera_id: Mapped[int | None] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"))
+    sequence: Mapped[int]
+    attempt: Mapped[int] = mapped_column(default=1)
+    kind: Mapped[str] = mapped_column(index=True)
+    scene_revision_id: Mapped[int | None] = mapped_column(
+        ForeignKey("scene_revision.id", ondelete="RESTRICT"), index=True
+    )
+    triggered_at: Mapped[datetime | None] = mapped_column(index=True)
+    time_source: Mapped[str | None]
+    exposure: Mapped[str | None]
+    """Requested (imports: EXIF) exposure time as a rational string of seconds, `1/30`."""
+    exposure_s: Mapped[float | None] = mapped_column(index=True)
+    iso: Mapped[int | None] = mapped_column(index=True)
+    f_number: Mapped[float | None]
+    image_quality: Mapped[str | None]
+    warm_up: Mapped[bool] = mapped_column(default=False)
+
+    session: Mapped[Session] = relationship()
+    camera: Mapped[Camera | None] = relationship()
+    scene_revision: Mapped[SceneRevision | None] = relationship()
+    events: Mapped[list[ShotEvent]] = relationship(order_by="ShotEvent.id")
+    settings: Mapped[list[ShotSettings]] = relationship(order_by="ShotSettings.id")
+    assets: Mapped[list[Asset]] = relationship(order_by="Asset.id", back_populates="shot")
+    verdicts: Mapped[list[Verdict]] = relationship(order_by="Verdict.id")
+
+
+class ShotEvent(Base):
+    """A step of a shot; the newest is the shot's state."""
+
+    __tablename__ = "shot_event"
+    __table_args__ = (
+        CheckConstraint(
+            "name in ('planned', 'triggered', 'downloaded', 'verified', 'registered', 'failed')",
+            name="name",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"), index=True)
+    name: Mapped[str]
+    at: Mapped[datetime]
+    detail: Mapped[dict[str, Any] | None]
+
+
+class ShotSettings(Base):
+    """The settings of a shot as read back from the camera or from the file, beside the request."""
+
+    __tablename__ = "shot_settings"
+    __table_args__ = (
+        UniqueConstraint("shot_id", "source"),
+        CheckConstraint("source in ('read-back', 'exif')", name="source"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"))
+    source: Mapped[str]
+    exposure_s: Mapped[float | None]
+    iso: Mapped[int | None]
+    f_number: Mapped[float | None]
+    image_quality: Mapped[str | None]
+    temperature_c: Mapped[float | None]
+    taken_at: Mapped[datetime | None]
+    taken_at_text: Mapped[str | None]
+    """The camera's own time as written, evidence only."""
+    firmware: Mapped[str | None]
+    long_exposure_noise_reduction: Mapped[bool | None]
+    raw_values: Mapped[dict[str, Any] | None]
+
+
+class Asset(Base):
+    """One file, named by the hash of its bytes; a write-once row."""
+
+    __tablename__ = "asset"
+    __table_args__ = (
+        CheckConstraint(
+            "role in ('raw', 'jpeg', 'preview', 'sidecar', 'other', 'manifest', 'model',"
+            " 'measurement')",
+            name="role",
+        ),
+        CheckConstraint("length(sha256) = 64", name="sha256_length"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    bytes: Mapped[int]
+    role: Mapped[str]
+    shot_id: Mapped[int | None] = mapped_column(
+        ForeignKey("shot.id", ondelete="RESTRICT"), index=True
+    )
+    """NULL for files that no shutter made: manifests, models, measurements."""
+    original_name: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    exif: Mapped[dict[str, Any] | None]
+    metadata_reader: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    shot: Mapped[Shot | None] = relationship(back_populates="assets")
+    locations: Mapped[list[AssetLocation]] = relationship()
+
+
+class Store(Base):
+    """A place that keeps assets; its root is configuration of each host, not of the catalogue."""
+
+    __tablename__ = "store"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class AssetLocation(Base):
+    """Where a copy of an asset lies; an operational row, its `verified_at` moves on."""
+
+    __tablename__ = "asset_location"
+
+    asset_id: Mapped[int] = mapped_column(
+        ForeignKey("asset.id", ondelete="RESTRICT"), primary_key=True
+    )
+    store_id: Mapped[int] = mapped_column(
+        ForeignKey("store.id", ondelete="RESTRICT"), primary_key=True
+    )
+    verified_at: Mapped[datetime]
+
+
+class Verdict(Base):
+    """A judgement on a shot with its reason and numbers; the newest counts."""
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        CheckConstraint("verdict in ('accepted', 'quarantined', 'rejected')", name="verdict"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"), index=True)
+    verdict: Mapped[str]
+    reason: Mapped[str]
+    numbers: Mapped[dict[str, Any] | None]
+    author: Mapped[str]
+    at: Mapped[datetime]
