@@ -1,0 +1,26 @@
+"""Entry point: runs the command line and turns our errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run `agetrace`, exit 0 done, 1 the work failed, 2 the request was wrong, 130 interrupted."""
+    from agetrace.cli.app import app
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        sys.exit(130)
+    except Exception as error:
+        exit_code = getattr(error, "exit_code", None)
+        if exit_code is None:
+            raise
+        print(f"agetrace: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What every command shares: the home option, output forms, progress bars."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from datastore.catalogue import Catalogue
+
+    from agetrace.settings import Home
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document or JSON lines, nothing else.")
+]
+
+
+def home_of(context: typer.Context) -> Home:
+    """Load the home that --home, AGETRACE_HOME or the current folder names."""
+    from agetrace.settings import load_home
+
+    folder = context.find_root().obj
+    return load_home(folder if isinstance(folder, Path) else Path.cwd())
+
+
+@contextmanager
+def catalogue_of(context: typer.Context) -> Iterator[tuple[Home, Catalogue]]:
+    """Open the home's catalogue for the length of a command."""
+    home = home_of(context)
+    catalogue = home.open_catalogue()
+    try:
+        yield home, catalogue
+    finally:
+        catalogue.close()
+
+
+def say(message: str) -> None:
+    """Print a message for people, on standard error."""
+    typer.echo(message, err=True)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on one line."""
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def print_records(
+    records: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    as_json: bool = False,
+    as_csv: bool = False,
+) -> int:
+    """Print records as JSON lines, CSV or a table, and return how many there were.
+
+    JSON lines carry every key of a record; CSV and the table only `columns`.
+    """
+    count = 0
+    if as_json:
+        for record in records:
+            print_json(dict(record))
+            count += 1
+        return count
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        for record in records:
+            writer.writerow([_plain(record.get(column)) for column in columns])
+            count += 1
+        return count
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for record in records:
+        table.add_row(*[_escaped(_plain(record.get(column))) for column in columns])
+        count += 1
+    Console(soft_wrap=True).print(table) if count else say("nothing to show")
+    return count
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return " ".join(_plain(part) for part in value)
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_plain(part)}" for key, part in value.items())
+    return str(value)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+@contextmanager
+def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on standard error; yields `advance(done, total)`."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=quiet,
+    )
+    with progress:
+        task = progress.add_task(title, total=None)
+
+        def advance(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield advance

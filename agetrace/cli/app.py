@@ -1,0 +1,67 @@
+"""The root of the command line; each noun's commands live in a module of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agetrace.cli import (
+    catalogue,
+    dataset,
+    defects,
+    demo,
+    evidence,
+    experiment,
+    fixture,
+    home,
+    imports,
+    scene,
+    session,
+    shots,
+    timeslot,
+    verdict,
+)
+
+app = typer.Typer(
+    name="agetrace",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Find out how image sensors age, and prove it.\n\n"
+    "Example: agetrace init lab && agetrace --home lab fixture add fixture.yaml",
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--home", envvar="AGETRACE_HOME", help="Home folder; the current one otherwise."
+        ),
+    ] = None,
+) -> None:
+    """Find out how image sensors age, and prove it.
+
+    Example: agetrace init lab && agetrace --home lab fixture add fixture.yaml
+    """
+    context.obj = home_folder
+
+
+app.command("init")(home.init)
+app.command("shots")(shots.shots)
+app.command("evidence")(evidence.evidence)
+app.command("demo")(demo.demo)
+app.add_typer(catalogue.app, name="catalogue")
+app.add_typer(fixture.app, name="fixture")
+app.add_typer(scene.app, name="scene")
+app.add_typer(timeslot.app, name="timeslot")
+app.add_typer(session.app, name="session")
+app.add_typer(verdict.app, name="verdict")
+app.add_typer(imports.app, name="import")
+app.add_typer(dataset.app, name="dataset")
+app.add_typer(defects.app, name="defects")
+app.add_typer(experiment.app, name="experiment")

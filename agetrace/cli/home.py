@@ -1,0 +1,29 @@
+"""`agetrace init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agetrace.cli._shared import JsonOption, print_json, say
+
+
+def init(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Folder of the new home.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a home: settings, an empty catalogue, the asset store.
+
+    Example: agetrace init lab
+    """
+    from agetrace.settings import SETTINGS_NAME, create_home
+
+    named = folder or context.find_root().obj
+    home = create_home(named if isinstance(named, Path) else Path.cwd())
+    if as_json:
+        print_json({"home": str(home.folder)})
+    else:
+        say(f"made a home in {home.folder}; its settings are in {SETTINGS_NAME}")

@@ -1,0 +1,87 @@
+"""`agetrace shots`: query the shots."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from agetrace.cli._shared import JsonOption, catalogue_of, print_records
+
+_COLUMNS = [
+    "id", "camera_serial", "kind", "scene", "timeslot", "triggered_at", "exposure_s", "iso",
+    "f_number", "state", "verdict",
+]  # fmt: skip
+
+
+def shots(
+    context: typer.Context,
+    camera: Annotated[list[str] | None, typer.Option(help="Serial of the camera.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Kind of frame.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Name of the scene.")] = None,
+    timeslot: Annotated[list[int] | None, typer.Option(help="Ordinal of the timeslot.")] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="Timeslot scheme; the home's default otherwise.")
+    ] = None,
+    session: Annotated[str | None, typer.Option(help="Identifier of the session.")] = None,
+    since: Annotated[str | None, typer.Option(help="Not before this ISO 8601 time.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before this ISO 8601 time.")] = None,
+    iso: Annotated[list[int] | None, typer.Option(help="ISO setting.")] = None,
+    exposure: Annotated[list[str] | None, typer.Option(help="Exposure, 1/30 or 4.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="State: the newest event.")] = None,
+    verdict: Annotated[list[str] | None, typer.Option(help="Newest verdict.")] = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Query the shots; several values of one option mean any of them.
+
+    Example: agetrace shots --kind dark-field --camera 7100001 --since 2026-01-01 --json
+    """
+    from datastore.queries import ShotFilter, iterate_shots
+
+    chosen = ShotFilter(
+        cameras=tuple(camera or ()),
+        kinds=tuple(kind or ()),
+        scenes=tuple(scene or ()),
+        timeslots=tuple(timeslot or ()),
+        session=session,
+        since=_time("--since", since),
+        until=_time("--until", until),
+        isos=tuple(iso or ()),
+        exposures_s=tuple(_exposure_s(text) for text in exposure or ()),
+        states=tuple(state or ()),
+        verdicts=tuple(verdict or ()),
+    )
+    with catalogue_of(context) as (home, catalogue):
+        records = iterate_shots(
+            catalogue, chosen, scheme=scheme or home.settings.timeslots.default_scheme
+        )
+        print_records(
+            (record.to_json() for record in records), _COLUMNS, as_json=as_json, as_csv=as_csv
+        )
+
+
+def _time(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    from datetime import UTC
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ISO 8601 time such as 2026-01-31T12:00:00+00:00", param_hint=option
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _exposure_s(text: str) -> float:
+    from fractions import Fraction
+
+    try:
+        return float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(
+            f"{text!r} is no exposure in seconds such as 1/30 or 4", param_hint="--exposure"
+        ) from None

@@ -1,0 +1,207 @@
+"""The home: its folder, its settings file, and how to open what it holds."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agetrace.errors import HomeError
+
+if TYPE_CHECKING:
+    from datastore.catalogue import Catalogue
+
+SETTINGS_NAME = "agetrace.toml"
+DATABASE_VARIABLE = "AGETRACE_DATABASE_URL"
+
+_TEMPLATE = """\
+# Settings of this home. Paths are relative to this file's folder.
+
+[catalogue]
+# SQLite in this home; the environment variable AGETRACE_DATABASE_URL puts the catalogue on PostgreSQL.
+url = "sqlite:///catalogue.sqlite"
+
+[store]
+root = "store"
+
+[spool]
+root = "spool"
+
+[timeslots]
+# default_scheme = "monthly"
+
+[clock]
+# "host", or "simulated" with the control endpoint of a virtual fixture (all cameras simulated).
+source = "host"
+# url = "http://127.0.0.1:8700"
+
+# Who changes the scene: an operator at this terminal unless a fixture has an actuator of its own.
+# [actuators.my-fixture]
+# kind = "command"                                  # or "virtual" with a url, or "prompt"
+# set_scene = ["/usr/local/bin/carousel", "{scene}"]
+# set_cap = ["/usr/local/bin/cap", "{state}"]
+"""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CatalogueSettings(_Section):
+    """Where the catalogue is."""
+
+    url: str = "sqlite:///catalogue.sqlite"
+
+
+class FolderSettings(_Section):
+    """A folder of the home."""
+
+    root: Path
+
+
+class TimeslotSettings(_Section):
+    """How times are labelled where a command does not say."""
+
+    default_scheme: str | None = None
+
+
+class ClockSettings(_Section):
+    """Source of the civil time."""
+
+    source: Literal["host", "simulated"] = "host"
+    url: str | None = None
+
+
+class PromptActuator(_Section):
+    """An operator at the terminal changes the scene."""
+
+    kind: Literal["prompt"]
+
+
+class VirtualActuator(_Section):
+    """The control endpoint of a virtual fixture changes the scene."""
+
+    kind: Literal["virtual"]
+    url: str
+
+
+class CommandActuator(_Section):
+    """Commands of this machine change the scene; argument lists, never a shell line."""
+
+    kind: Literal["command"]
+    set_scene: list[str]
+    set_cap: list[str]
+
+
+Actuator = Annotated[
+    PromptActuator | VirtualActuator | CommandActuator, Field(discriminator="kind")
+]
+
+
+class Settings(_Section):
+    """Content of `agetrace.toml`."""
+
+    catalogue: CatalogueSettings = CatalogueSettings()
+    store: FolderSettings = FolderSettings(root=Path("store"))
+    spool: FolderSettings = FolderSettings(root=Path("spool"))
+    timeslots: TimeslotSettings = TimeslotSettings()
+    clock: ClockSettings = ClockSettings()
+    actuators: dict[str, Actuator] = {}
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder with settings, the SQLite catalogue and the local store."""
+
+    folder: Path
+    settings: Settings
+
+    @property
+    def database_url(self) -> str:
+        """URL of the catalogue: the environment's if it names one, else the settings'."""
+        from_environment = os.environ.get(DATABASE_VARIABLE)
+        if from_environment:
+            return from_environment
+        url = self.settings.catalogue.url
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith(prefix + "/"):
+            return prefix + str((self.folder / url.removeprefix(prefix)).resolve())
+        return url
+
+    @property
+    def store_root(self) -> Path:
+        """Folder of the local asset store."""
+        return (self.folder / self.settings.store.root).resolve()
+
+    @property
+    def spool_root(self) -> Path:
+        """Folder where frames wait between the camera and the store."""
+        return (self.folder / self.settings.spool.root).resolve()
+
+    @property
+    def frame_cache_root(self) -> Path:
+        """Folder of decoded frames; it can be deleted at any time."""
+        return (self.folder / "cache" / "frames").resolve()
+
+    def open_catalogue(self) -> Catalogue:
+        """Open the catalogue and its store.
+
+        Raises
+        ------
+        datastore.errors.DatastoreError
+            If there is no catalogue, or it is of another revision.
+        """
+        from datastore.catalogue import open_catalogue
+
+        return open_catalogue(self.database_url, self.store_root)
+
+
+def load_home(folder: Path) -> Home:
+    """Read the settings of a home.
+
+    Raises
+    ------
+    HomeError
+        If the folder holds no settings, or they cannot be read.
+    """
+    path = folder / SETTINGS_NAME
+    if not path.is_file():
+        raise HomeError(
+            f"{folder.resolve()} is no agetrace home (it has no {SETTINGS_NAME}): make one with"
+            " `agetrace init DIR`, or name one with --home or AGETRACE_HOME"
+        )
+    try:
+        settings = Settings.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise HomeError(f"{path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise HomeError(f"{path}: {field}: {first['msg']}") from None
+    return Home(folder.resolve(), settings)
+
+
+def create_home(folder: Path) -> Home:
+    """Make a home: settings, an empty catalogue at the current revision, store and spool.
+
+    Raises
+    ------
+    HomeError
+        If the folder already is a home.
+    """
+    path = folder / SETTINGS_NAME
+    if path.exists():
+        raise HomeError(f"{folder.resolve()} is already an agetrace home; nothing was changed")
+    from migrations import runner
+
+    folder.mkdir(parents=True, exist_ok=True)
+    home = Home(folder.resolve(), Settings())
+    home.store_root.mkdir(parents=True, exist_ok=True)
+    home.spool_root.mkdir(parents=True, exist_ok=True)
+    runner.create(home.database_url)
+    path.write_text(_TEMPLATE, encoding="utf-8")
+    return load_home(folder)
