@@ -1,1 +1,1 @@
-"""Alembic revisions of the catalogue."""
+"""Alembic revisions of the catalogue and what runs them."""

@@ -65,6 +65,7 @@ class Base(DeclarativeBase):
         int: BigInt,
         str: String(),
         datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
+        # an unknown value is NULL, never the JSON text `null`
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
     }

@@ -48,12 +48,11 @@ class SessionEvent(Base):
             " 'completed', 'partial', 'aborted', 'failed')",
             name="name",
         ),
+        Index("ix_session_event_newest", "session_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    session_id: Mapped[int] = mapped_column(
-        ForeignKey("session.id", ondelete="RESTRICT"), index=True
-    )
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="RESTRICT"))
     name: Mapped[str]
     at: Mapped[datetime]
     detail: Mapped[dict[str, Any] | None]
@@ -78,7 +77,9 @@ class Shot(Base):
             "time_source is null or time_source in ('civil', 'exif', 'declared')",
             name="time_source",
         ),
-        Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at"),
+        # the identifier ends them so that pages can go on where the last one ended
+        Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at", "id"),
+        Index("ix_shot_time", "triggered_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -93,7 +94,7 @@ class Shot(Base):
     scene_revision_id: Mapped[int | None] = mapped_column(
         ForeignKey("scene_revision.id", ondelete="RESTRICT"), index=True
     )
-    triggered_at: Mapped[datetime | None] = mapped_column(index=True)
+    triggered_at: Mapped[datetime | None]
     time_source: Mapped[str | None]
     exposure: Mapped[str | None]
     """Requested (imports: EXIF) exposure time as a rational string of seconds, `1/30`."""
@@ -121,10 +122,11 @@ class ShotEvent(Base):
             "name in ('planned', 'triggered', 'downloaded', 'verified', 'registered', 'failed')",
             name="name",
         ),
+        Index("ix_shot_event_newest", "shot_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"), index=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"))
     name: Mapped[str]
     at: Mapped[datetime]
     detail: Mapped[dict[str, Any] | None]
@@ -218,10 +220,11 @@ class Verdict(Base):
     __tablename__ = "verdict"
     __table_args__ = (
         CheckConstraint("verdict in ('accepted', 'quarantined', 'rejected')", name="verdict"),
+        Index("ix_verdict_newest", "shot_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"), index=True)
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"))
     verdict: Mapped[str]
     reason: Mapped[str]
     numbers: Mapped[dict[str, Any] | None]

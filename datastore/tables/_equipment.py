@@ -152,6 +152,7 @@ class Timeslot(Base):
     __tablename__ = "timeslot"
     __table_args__ = (
         UniqueConstraint("scheme_id", "ordinal"),
+        UniqueConstraint("scheme_id", "starts_at"),
         CheckConstraint("starts_at < ends_at", name="not_empty"),
     )
 

@@ -34,5 +34,5 @@ class AuditEntry(Base):
     at: Mapped[datetime]
     action: Mapped[str]
     entry: Mapped[dict[str, Any]]
-    previous_sha256: Mapped[str]
+    previous_sha256: Mapped[str] = mapped_column(unique=True)
     sha256: Mapped[str] = mapped_column(unique=True)

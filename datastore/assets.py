@@ -1,0 +1,79 @@
+"""Rows of files: an asset with its location in the local store; moves no bytes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datastore.store import StoredFile
+from datastore.tables import Asset, AssetLocation, Store
+
+LOCAL_STORE = "local"
+"""Name of the store that every home has."""
+
+
+def register_asset(
+    session: Session,
+    stored: StoredFile,
+    role: str,
+    at: datetime,
+    *,
+    shot_id: int | None = None,
+    original_name: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    exif: dict[str, Any] | None = None,
+    metadata_reader: str | None = None,
+) -> Asset:
+    """Record a file that `LocalStore` has stored, with its location.
+
+    A file whose bytes are known already keeps its first row, which is returned; the caller says
+    whether that is an error (two shots never have the same bytes).
+
+    Parameters
+    ----------
+    session
+        A writing transaction.
+    stored
+        What the store returned.
+    role
+        `raw`, `jpeg`, `preview`, `sidecar`, `other`, `manifest`, `model` or `measurement`.
+    at
+        Civil time, which is also when the bytes were verified.
+    shot_id
+        The shot that made it; None for files that no shutter made.
+    original_name, width, height, exif, metadata_reader
+        What is known of the file; None where it is not.
+    """
+    known = session.scalar(select(Asset).where(Asset.sha256 == stored.sha256))
+    if known is not None:
+        return known
+    asset = Asset(
+        sha256=stored.sha256,
+        bytes=stored.bytes,
+        role=role,
+        shot_id=shot_id,
+        original_name=original_name,
+        width=width,
+        height=height,
+        exif=exif,
+        metadata_reader=metadata_reader,
+        created_at=at,
+    )
+    session.add(asset)
+    session.flush()
+    store_id = _local_store_id(session, at)
+    session.add(AssetLocation(asset_id=asset.id, store_id=store_id, verified_at=at))
+    return asset
+
+
+def _local_store_id(session: Session, at: datetime) -> int:
+    store = session.scalar(select(Store).where(Store.name == LOCAL_STORE))
+    if store is None:
+        store = Store(name=LOCAL_STORE, kind="local", created_at=at)
+        session.add(store)
+        session.flush()
+    return store.id

@@ -1,0 +1,117 @@
+"""Errors of the datastore: what went wrong, where, and what to do; knows no other package."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DatastoreError(Exception):
+    """Base of every error of the datastore: the work failed."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class RequestError(DatastoreError):
+    """The request was wrong, and nothing was changed."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class NoCatalogueError(RequestError):
+    """There is no catalogue where one was expected."""
+
+
+class CatalogueExistsError(RequestError):
+    """A catalogue was to be created where one is already."""
+
+
+class CatalogueUrlError(RequestError):
+    """A database URL names no database that a catalogue can live in."""
+
+
+class RevisionMismatchError(RequestError):
+    """The catalogue has another revision than the one that this program reads and writes."""
+
+
+class NetworkFileSystemError(RequestError):
+    """An SQLite catalogue lies on a file system whose locks several hosts cannot trust."""
+
+
+class CatalogueUnavailableError(DatastoreError):
+    """The catalogue's database cannot be reached or opened."""
+
+
+class CatalogueBusyError(DatastoreError):
+    """Another process held the catalogue's write lock for too long."""
+
+
+class CatalogueFullError(DatastoreError):
+    """The catalogue's disk is full; the transaction was rolled back."""
+
+
+class CatalogueDamagedError(DatastoreError):
+    """The catalogue breaks one of its own rules: a trigger, a foreign key or rows are missing."""
+
+
+class StoreFullError(DatastoreError):
+    """The asset store has no room for a file; nothing was left half-written."""
+
+
+class AssetCorruptError(DatastoreError):
+    """A file does not have the hash that it goes by."""
+
+
+class AssetMissingError(DatastoreError):
+    """The asset store does not hold the file that was asked for."""
+
+
+class InvalidHashError(RequestError):
+    """A text is not a sha256 in lower-case hexadecimal."""
+
+
+class LeaseHeldError(DatastoreError):
+    """A fixture or camera is leased to another holder."""
+
+
+class LeaseLostError(DatastoreError):
+    """A lease ran out or went to another holder; its owner must stop."""
+
+
+class FixtureExistsError(RequestError):
+    """A fixture of this name exists already."""
+
+
+class FixtureDescriptionError(RequestError):
+    """A fixture's description is malformed or contradicts the catalogue."""
+
+
+class UnknownFixtureError(RequestError):
+    """No fixture of this name is in the catalogue."""
+
+
+class UnknownCameraError(RequestError):
+    """No camera of this serial is in the catalogue."""
+
+
+class UnknownSceneError(RequestError):
+    """No scene of this name is in the catalogue."""
+
+
+class UnknownShotError(RequestError):
+    """No shot of this identifier is in the catalogue."""
+
+
+class UnknownSessionError(RequestError):
+    """No session of this identifier is in the catalogue."""
+
+
+class TimeslotSchemeError(RequestError):
+    """A timeslot scheme is malformed, exists already or is unknown."""
+
+
+class FilterError(RequestError):
+    """A filter of shots asks for something that cannot be."""
+
+
+class VerdictError(RequestError):
+    """A verdict is malformed."""

@@ -1,0 +1,290 @@
+"""The local asset store: files by the hash of their bytes, durable once put; knows no database.
+
+A file is written beside its place, flushed to the disk, named in one step, and the folder that
+names it is flushed too. What has its final name is therefore whole, whatever was killed or cut off.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from datastore.errors import (
+    AssetCorruptError,
+    AssetMissingError,
+    InvalidHashError,
+    StoreFullError,
+)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What the store made of a file: its hash and its size."""
+
+    sha256: str
+    bytes: int
+
+
+class LocalStore:
+    """Content-addressed files in a folder of this host, `sha256/ab/cd/<hex>`.
+
+    Parameters
+    ----------
+    root
+        Folder of the store; made on the first put.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._unfinished = root / "unfinished"
+        self._quarantine = root / "quarantine"
+
+    def path(self, sha256: str) -> Path:
+        """Return where the file of this hash lies or would lie.
+
+        Raises
+        ------
+        InvalidHashError
+            If `sha256` is not 64 lower-case hexadecimal digits; no other text reaches a path.
+        """
+        if not _SHA256.fullmatch(sha256):
+            raise InvalidHashError(f"not a sha256 in lower-case hexadecimal: {sha256!r}")
+        return self.root / "sha256" / sha256[:2] / sha256[2:4] / sha256
+
+    def contains(self, sha256: str) -> bool:
+        """Return whether the store holds a file of this name; its bytes are not read."""
+        return self.path(sha256).is_file()
+
+    def put_file(
+        self, path: Path, *, sha256: str | None = None, keep_source: bool = True
+    ) -> StoredFile:
+        """Put a file into the store, durably; putting it again changes nothing.
+
+        Parameters
+        ----------
+        path
+            The file to put.
+        sha256
+            The hash that it must have, where it is known already.
+        keep_source
+            False where the caller gives the file up and never writes to it again: on one file
+            system it is then linked instead of copied. The caller removes its own name for it,
+            after the row that speaks of the asset is committed.
+
+        Raises
+        ------
+        AssetCorruptError
+            If the bytes have another hash than `sha256`.
+        StoreFullError
+            If the disk is full; nothing is left behind.
+        """
+        with path.open("rb") as source:
+            if keep_source:
+                return self._put_copy(source, sha256, str(path))
+            stored = _hashed(source)
+            _require_hash(stored, sha256, str(path))
+            if not self._put_link(path, source, stored):
+                source.seek(0)
+                return self._put_copy(source, stored.sha256, str(path))
+            return stored
+
+    def put_bytes(self, data: bytes) -> StoredFile:
+        """Put bytes into the store, durably; raises StoreFullError if the disk is full."""
+        return self._put_copy(BytesIO(data), None, f"{len(data)} bytes")
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a file of the store for reading, without verifying it.
+
+        Raises
+        ------
+        AssetMissingError
+            If the store does not hold it.
+        """
+        try:
+            return self.path(sha256).open("rb")
+        except FileNotFoundError:
+            raise AssetMissingError(f"the store {self.root} does not hold {sha256}") from None
+
+    def verify(self, sha256: str) -> StoredFile:
+        """Read a file of the store and compare its bytes with its name.
+
+        Raises
+        ------
+        AssetMissingError
+            If the store does not hold it.
+        AssetCorruptError
+            If its bytes have another hash.
+        """
+        with self.open(sha256) as file:
+            stored = _hashed(file)
+        _require_hash(stored, sha256, str(self.path(sha256)))
+        return stored
+
+    def read_bytes(self, sha256: str) -> bytes:
+        """Return the verified bytes of a file of the store; raises as `verify` does."""
+        with self.open(sha256) as file:
+            data = file.read()
+        found = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
+        _require_hash(found, sha256, str(self.path(sha256)))
+        return data
+
+    def free_bytes(self) -> int:
+        """Return the free space of the store's disk for this user, in bytes."""
+        place = self.root
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
+    def discard_unfinished(self, older_than_s: float) -> int:
+        """Remove what killed processes left unfinished, and return how many files that were.
+
+        Parameters
+        ----------
+        older_than_s
+            Files that were written to more recently are left alone: they may be in work.
+        """
+        if not self._unfinished.is_dir():
+            return 0
+        oldest = time.time() - older_than_s
+        stale = [file for file in self._unfinished.iterdir() if file.stat().st_mtime <= oldest]
+        for file in stale:
+            file.unlink(missing_ok=True)
+        return len(stale)
+
+    def _put_copy(self, source: BinaryIO, expected: str | None, name: str) -> StoredFile:
+        with self._unfinished_file() as (partial, target):
+            stored = _hashed(source, target)
+            _require_hash(stored, expected, name)
+            target.flush()
+            os.fchmod(target.fileno(), 0o444)
+            os.fsync(target.fileno())
+            self._settle(partial, stored.sha256)
+        return stored
+
+    def _put_link(self, path: Path, source: BinaryIO, stored: StoredFile) -> bool:
+        """Link `path` into its place; False where the file system cannot."""
+        with _full_disk_reported(self.root):
+            self._make_folder(self._unfinished)
+            partial = self._unfinished / uuid.uuid4().hex
+            try:
+                os.link(path, partial)
+            except OSError as error:
+                if error.errno in _NO_LINK:
+                    return False
+                raise
+            try:
+                os.fchmod(source.fileno(), 0o444)
+                os.fsync(source.fileno())
+                self._settle(partial, stored.sha256)
+            finally:
+                partial.unlink(missing_ok=True)
+        return True
+
+    def _settle(self, partial: Path, sha256: str) -> None:
+        """Give a flushed file its final name, once, and flush the folder."""
+        final = self.path(sha256)
+        self._make_folder(final.parent)
+        try:
+            os.link(partial, final)
+        except FileExistsError:
+            if not self._is_sound(final, sha256):
+                self._set_aside(final)
+                partial.rename(final)
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            partial.rename(final)
+        _sync_folder(final.parent)
+
+    @staticmethod
+    def _is_sound(final: Path, sha256: str) -> bool:
+        with final.open("rb") as file:
+            return _hashed(file).sha256 == sha256
+
+    def _set_aside(self, damaged: Path) -> None:
+        """Move a damaged file out of the way; damaged bytes are evidence and are kept."""
+        self._make_folder(self._quarantine)
+        damaged.rename(self._quarantine / f"{damaged.name}.{uuid.uuid4().hex}")
+        _sync_folder(self._quarantine)
+
+    @contextmanager
+    def _unfinished_file(self) -> Iterator[tuple[Path, BinaryIO]]:
+        with _full_disk_reported(self.root):
+            self._make_folder(self._unfinished)
+            partial = self._unfinished / uuid.uuid4().hex
+            try:
+                with partial.open("xb", buffering=0) as target:
+                    yield partial, target
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder with its parents, each flushed into the one that names it."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _hashed(source: BinaryIO, target: BinaryIO | None = None) -> StoredFile:
+    """Read a file to its end, copying it to `target` on the way, and return hash and size."""
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := source.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            _write_all(target, chunk)
+    return StoredFile(digest.hexdigest(), size)
+
+
+def _write_all(target: BinaryIO, chunk: bytes) -> None:
+    # an unbuffered file may take less than it was given, on a full disk above all
+    view = memoryview(chunk)
+    while view:
+        view = view[target.write(view) :]
+
+
+def _require_hash(stored: StoredFile, expected: str | None, name: str) -> None:
+    if expected is not None and stored.sha256 != expected:
+        raise AssetCorruptError(
+            f"{name} has the sha256 {stored.sha256} ({stored.bytes} bytes), expected {expected}"
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _full_disk_reported(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StoreFullError(
+            f"the asset store {root} is full ({error.strerror}); nothing was stored: free some"
+            " space and try again"
+        ) from error
