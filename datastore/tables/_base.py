@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from sqlalchemy import (
     JSON,
@@ -55,6 +55,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 def new_uuid() -> str:
     """Return a fresh random identifier as text, the portable name of a session, shot or run."""
     return str(uuid.uuid4())
+
+
+def one_of(column: str, words: Any) -> str:
+    """Return the SQL condition that a column holds one of the words of a `Literal` type."""
+    quoted = ", ".join(f"'{word}'" for word in get_args(words))
+    return f"{column} in ({quoted})"
 
 
 class Base(DeclarativeBase):

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from datastore.tables._base import Base, new_uuid
+from datastore.tables._base import Base, new_uuid, one_of
 from datastore.tables._equipment import Camera, FixtureRevision, Recipe, SceneRevision
+
+SessionKind = Literal["capture", "import"]
+SessionEventName = Literal[
+    "started",
+    "camera-opened",
+    "camera-closed",
+    "scene-changed",
+    "completed",
+    "partial",
+    "aborted",
+    "failed",
+]
+FrameKind = Literal["dark-field", "flat-field", "fixed-background", "natural"]
+TimeSource = Literal["civil", "exif", "declared"]
+ShotState = Literal["planned", "triggered", "downloaded", "verified", "registered", "failed"]
+SettingsSource = Literal["read-back", "exif"]
+AssetRole = Literal[
+    "raw", "jpeg", "preview", "sidecar", "other", "manifest", "model", "measurement"
+]
+VerdictName = Literal["accepted", "quarantined", "rejected"]
 
 
 class Session(Base):
@@ -17,8 +37,8 @@ class Session(Base):
 
     __tablename__ = "session"
     __table_args__ = (
-        CheckConstraint("kind in ('capture', 'import')", name="kind"),
-        CheckConstraint("clock_source in ('host', 'simulated')", name="clock_source"),
+        CheckConstraint(one_of("kind", SessionKind), name="kind"),
+        CheckConstraint(one_of("clock_source", Literal["host", "simulated"]), name="clock_source"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,11 +63,7 @@ class SessionEvent(Base):
 
     __tablename__ = "session_event"
     __table_args__ = (
-        CheckConstraint(
-            "name in ('started', 'camera-opened', 'camera-closed', 'scene-changed',"
-            " 'completed', 'partial', 'aborted', 'failed')",
-            name="name",
-        ),
+        CheckConstraint(one_of("name", SessionEventName), name="name"),
         Index("ix_session_event_newest", "session_id", "id"),
     )
 
@@ -70,12 +86,9 @@ class Shot(Base):
     __tablename__ = "shot"
     __table_args__ = (
         UniqueConstraint("session_id", "camera_id", "sequence", "attempt"),
+        CheckConstraint(one_of("kind", FrameKind), name="kind"),
         CheckConstraint(
-            "kind in ('dark-field', 'flat-field', 'fixed-background', 'natural')", name="kind"
-        ),
-        CheckConstraint(
-            "time_source is null or time_source in ('civil', 'exif', 'declared')",
-            name="time_source",
+            f"time_source is null or {one_of('time_source', TimeSource)}", name="time_source"
         ),
         # the identifier ends them so that pages can go on where the last one ended
         Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at", "id"),
@@ -118,10 +131,7 @@ class ShotEvent(Base):
 
     __tablename__ = "shot_event"
     __table_args__ = (
-        CheckConstraint(
-            "name in ('planned', 'triggered', 'downloaded', 'verified', 'registered', 'failed')",
-            name="name",
-        ),
+        CheckConstraint(one_of("name", ShotState), name="name"),
         Index("ix_shot_event_newest", "shot_id", "id"),
     )
 
@@ -138,7 +148,7 @@ class ShotSettings(Base):
     __tablename__ = "shot_settings"
     __table_args__ = (
         UniqueConstraint("shot_id", "source"),
-        CheckConstraint("source in ('read-back', 'exif')", name="source"),
+        CheckConstraint(one_of("source", SettingsSource), name="source"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -162,11 +172,7 @@ class Asset(Base):
 
     __tablename__ = "asset"
     __table_args__ = (
-        CheckConstraint(
-            "role in ('raw', 'jpeg', 'preview', 'sidecar', 'other', 'manifest', 'model',"
-            " 'measurement')",
-            name="role",
-        ),
+        CheckConstraint(one_of("role", AssetRole), name="role"),
         CheckConstraint("length(sha256) = 64", name="sha256_length"),
     )
 
@@ -219,7 +225,7 @@ class Verdict(Base):
 
     __tablename__ = "verdict"
     __table_args__ = (
-        CheckConstraint("verdict in ('accepted', 'quarantined', 'rejected')", name="verdict"),
+        CheckConstraint(one_of("verdict", VerdictName), name="verdict"),
         Index("ix_verdict_newest", "shot_id", "id"),
     )
 

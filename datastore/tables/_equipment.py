@@ -65,6 +65,9 @@ class FixtureRevision(Base):
 
     fixture: Mapped[Fixture] = relationship(back_populates="revisions")
     mounts: Mapped[list[MountedCamera]] = relationship(order_by="MountedCamera.camera_id")
+    scenes: Mapped[list[SceneRevision]] = relationship(
+        secondary="staged_scene", order_by="SceneRevision.id"
+    )
 
 
 class MountedCamera(Base):
@@ -117,6 +120,19 @@ class SceneRevision(Base):
     content_sha256: Mapped[str]
 
     scene: Mapped[Scene] = relationship(back_populates="revisions")
+
+
+class StagedScene(Base):
+    """A scene, at one of its revisions, that a fixture revision offers."""
+
+    __tablename__ = "staged_scene"
+
+    fixture_revision_id: Mapped[int] = mapped_column(
+        ForeignKey("fixture_revision.id", ondelete="RESTRICT"), primary_key=True
+    )
+    scene_revision_id: Mapped[int] = mapped_column(
+        ForeignKey("scene_revision.id", ondelete="RESTRICT"), primary_key=True
+    )
 
 
 class Recipe(Base):

@@ -41,6 +41,7 @@ _APPEND_ONLY = [
     "shot",
     "shot_event",
     "shot_settings",
+    "staged_scene",
     "store",
     "timeslot",
     "timeslot_scheme",
@@ -378,6 +379,26 @@ def upgrade() -> None:
     op.create_index(op.f("ix_shot_scene_revision_id"), "shot", ["scene_revision_id"], unique=False)
     op.create_index(op.f("ix_shot_session_id"), "shot", ["session_id"], unique=False)
     op.create_index("ix_shot_time", "shot", ["triggered_at", "id"], unique=False)
+    op.create_table(
+        "staged_scene",
+        sa.Column("fixture_revision_id", _BIG_INTEGER, nullable=False),
+        sa.Column("scene_revision_id", _BIG_INTEGER, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["fixture_revision_id"],
+            ["fixture_revision.id"],
+            name=op.f("fk_staged_scene_fixture_revision_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.ForeignKeyConstraint(
+            ["scene_revision_id"],
+            ["scene_revision.id"],
+            name=op.f("fk_staged_scene_scene_revision_id"),
+            ondelete="RESTRICT",
+        ),
+        sa.PrimaryKeyConstraint(
+            "fixture_revision_id", "scene_revision_id", name=op.f("pk_staged_scene")
+        ),
+    )
     op.create_table(
         "asset",
         sa.Column("id", _BIG_INTEGER, nullable=False),
