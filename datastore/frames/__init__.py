@@ -8,14 +8,35 @@ from datastore.frames.frame import (
     read_jpeg_luma,
     read_jpeg_rgb,
 )
+from datastore.frames.integrity import (
+    Examination,
+    ExpectedFile,
+    Finding,
+    check_file,
+    check_frame,
+    examine_file,
+)
+from datastore.frames.isolated import DecodingWorker
+from datastore.frames.planes import cfa_planes, clipped_share, neighbour_maximum, robust_black
 
 __all__ = [
     "MONOCHROME",
     "DecodingStoppedError",
+    "DecodingWorker",
+    "Examination",
+    "ExpectedFile",
+    "Finding",
     "Frame",
     "FrameError",
     "UnsupportedFrameError",
+    "cfa_planes",
+    "check_file",
+    "check_frame",
+    "clipped_share",
+    "examine_file",
+    "neighbour_maximum",
     "read_frame",
     "read_jpeg_luma",
     "read_jpeg_rgb",
+    "robust_black",
 ]

@@ -221,6 +221,11 @@ def _read_fits(path: Path) -> Frame:
             f"{path} is a FITS file; install what reads them: pip install 'agetrace[fits]'"
         ) from error
     try:
+        with path.open("rb") as file:
+            data_bytes = fits.Header.fromfile(file).data_size
+            missing = file.tell() + data_bytes - path.stat().st_size
+        if missing > 0:
+            raise FrameError(f"{path} was cut short: {missing} bytes of its image are missing")
         with fits.open(path, memmap=False) as units:
             unit = next((u for u in units if u.data is not None and u.data.ndim == 2), None)
             if unit is None:
