@@ -1,0 +1,1 @@
+"""Experiments: their spec, the training loop, evaluation; knows arrays and files, no catalogue."""

@@ -1,0 +1,106 @@
+"""What an experiment is, as a user writes it; validated before any work begins."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.experiments.errors import ExperimentError
+from training.networks.names import NetworkName
+from training.patches import Transform
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class ExperimentSpec(BaseModel):
+    """One experiment: the same training, repeated with different seeds.
+
+    Attributes
+    ----------
+    name
+        What people call it.
+    dataset
+        Version (sha256) of the frozen dataset, or a unique beginning of it.
+    network
+        Which network; `srnet-nano` is the one for processors without an accelerator.
+    input
+        What the network sees.
+    patch_size
+        Side of a crop in photosites, even.
+    transform
+        ``linear``, or ``square-root`` to make photon noise the same at every brightness.
+    steps
+        Optimiser steps of a run.
+    batch_size
+        Crops per step.
+    optimiser
+        ``adamax`` or ``adamw``.
+    learning_rate
+        Peak of the one-cycle schedule.
+    schedule
+        How the learning rate moves over the steps.
+    weight_decay
+        As the optimiser understands it.
+    precision
+        ``bfloat16`` computes convolutions in reduced precision; it is faster on processors that
+        have it.
+    channels_last
+        Memory layout of the maps; faster on most processors.
+    runs
+        How many runs, each with its own seed.
+    seed
+        Root of all randomness: weights, order of the frames, places of the crops.
+    threads
+        Threads that a run computes with; results repeat bit for bit at one count only.
+    evaluation_crops
+        Crops per frame in evaluation, spread evenly over the tiling; all of it where None.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    dataset: Annotated[str, Field(min_length=1)]
+    network: NetworkName = "srnet-nano"
+    input: Literal["raw-mosaic"] = "raw-mosaic"
+    patch_size: Annotated[int, Field(ge=8, multiple_of=2)] = 64
+    transform: Transform = "square-root"
+    steps: Annotated[int, Field(ge=10)] = 250
+    batch_size: Annotated[int, Field(ge=2)] = 32
+    optimiser: Literal["adamax", "adamw"] = "adamax"
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    schedule: Literal["one-cycle"] = "one-cycle"
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    channels_last: bool = True
+    runs: Positive = 10
+    seed: Annotated[int, Field(ge=0)] = 0
+    threads: Positive = 1
+    evaluation_crops: Positive | None = None
+
+    def sha256(self) -> str:
+        """Return the hash of the canonical JSON form: the experiment's identity."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+def read_spec(text: str) -> ExperimentSpec:
+    """Return the spec that a YAML text describes.
+
+    Raises
+    ------
+    ExperimentError
+        When the text is no YAML mapping or a field is unknown, missing or out of range; every
+        faulty field is named.
+    """
+    try:
+        return ExperimentSpec.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise ExperimentError(f"experiment spec is not YAML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'spec'}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise ExperimentError(f"experiment spec: {faults}") from error

@@ -1,0 +1,1 @@
+"""Where networks look, and measures of it; knows no catalogue."""
