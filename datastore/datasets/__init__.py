@@ -1,0 +1,1 @@
+"""Datasets: specification, constraints, blocks, manifest and freeze; decodes no image."""

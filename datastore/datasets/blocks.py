@@ -1,0 +1,180 @@
+"""Four blocks over scenes and sessions, and the proof that they do not leak; pure functions.
+
+Scenes and sessions cross each other: every session shows every scene. Grouping a split by one of
+them leaks the other completely, so each is divided by itself and the parts cross to blocks:
+
+| | train session | test session | validation session |
+|---|---|---|---|
+| train scene | train | new-session | left out |
+| test scene | new-scene | clean | left out |
+| validation scene | left out | left out | validation |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from math import floor
+from typing import Literal
+
+from datastore.datasets.errors import ConstraintError, LeakError, SpecError
+from datastore.datasets.items import Block, Item
+from datastore.datasets.spec import SceneShare, SceneShares, SessionShares
+
+Part = Literal["train", "validation", "test"]
+
+_BLOCK_OF_PARTS: dict[tuple[Part, Part], Block] = {
+    ("train", "train"): "train",
+    ("train", "test"): "new-session",
+    ("test", "train"): "new-scene",
+    ("test", "test"): "clean",
+    ("validation", "validation"): "validation",
+}
+
+SEPARATED: tuple[tuple[Block, Block, tuple[str, ...]], ...] = (
+    ("train", "clean", ("scene", "session")),
+    ("train", "new-scene", ("scene",)),
+    ("train", "new-session", ("session",)),
+    ("train", "validation", ("scene", "session")),
+    ("validation", "clean", ("scene", "session")),
+    ("validation", "new-scene", ("scene", "session")),
+    ("validation", "new-session", ("scene", "session")),
+)
+"""Which two blocks must share neither scenes nor sessions, or only not the one named."""
+
+
+def block_of(scene_part: Part, session_part: Part) -> Block | None:
+    """Return the block where two parts cross; None where they are left out."""
+    return _BLOCK_OF_PARTS.get((scene_part, session_part))
+
+
+def seeded_order(names: Iterable[str], seed: int, purpose: str) -> list[str]:
+    """Return distinct names in an order that depends on the seed and each name alone.
+
+    A name's rank does not depend on what else a catalogue holds, nor on the order of its rows.
+    """
+
+    def rank(name: str) -> tuple[str, str]:
+        return hashlib.sha256(f"{seed}\0{purpose}\0{name}".encode()).hexdigest(), name
+
+    return sorted(set(names), key=rank)
+
+
+def _number_of(share: SceneShare, scenes: int) -> int:
+    if isinstance(share, int):
+        return share
+    if isinstance(share, str):
+        return max(1, floor(Fraction(share) * scenes + Fraction(1, 2)))
+    return len(share)
+
+
+def split_scenes(scenes: Iterable[str], shares: SceneShares, seed: int) -> dict[str, Part]:
+    """Share out scenes, by name or in seeded order.
+
+    Raises
+    ------
+    SpecError
+        If a named scene is not among them.
+    ConstraintError
+        If no scene is left for train.
+    """
+    names = set(scenes)
+    parts: dict[str, Part] = {}
+    demands: tuple[tuple[Part, SceneShare], ...] = (
+        ("test", shares.test),
+        ("validation", shares.validation),
+    )
+    for part, share in demands:
+        for name in share if isinstance(share, tuple) else ():
+            if name not in names:
+                raise SpecError(
+                    f"blocks.scenes.{part}: no frames in every class show the scene {name};"
+                    f" there are: {', '.join(sorted(names)) or 'none'}"
+                )
+            parts[name] = part
+    free = [name for name in seeded_order(names, seed, "scene") if name not in parts]
+    for part, share in demands:
+        if isinstance(share, tuple):
+            continue
+        number = _number_of(share, len(names))
+        taken, free = free[:number], free[number:]
+        if len(taken) < number:
+            free = []
+        parts.update(dict.fromkeys(taken, part))
+    if not free:
+        raise ConstraintError(
+            "same-scenes",
+            f"{len(names)} scenes are in every class, which leaves none for train after"
+            " blocks.scenes: ask for fewer validation and test scenes",
+        )
+    parts.update(dict.fromkeys(free, "train"))
+    return parts
+
+
+def split_sessions(
+    sessions_of_class: Mapping[str, Iterable[str]], shares: SessionShares, seed: int
+) -> dict[str, Part]:
+    """Share out the sessions of each class in seeded order.
+
+    Raises
+    ------
+    ConstraintError
+        If a class has no session left for train.
+    """
+    parts: dict[str, Part] = {}
+    for class_name, sessions in sessions_of_class.items():
+        ordered = seeded_order(sessions, seed, "session")
+        held_out = shares.test + shares.validation
+        if len(ordered) <= held_out:
+            raise ConstraintError(
+                "replicated-sessions",
+                f"class {class_name} has {len(ordered)} sessions; {shares.test} for test and"
+                f" {shares.validation} for validation leave none for train",
+            )
+        parts.update(dict.fromkeys(ordered[: shares.test], "test"))
+        parts.update(dict.fromkeys(ordered[shares.test : held_out], "validation"))
+        parts.update(dict.fromkeys(ordered[held_out:], "train"))
+    return parts
+
+
+def _units(items: Sequence[Item], unit: str) -> set[str]:
+    if unit == "session":
+        return {item.session_unit for item in items}
+    return {item.scene_unit for item in items if item.scene_unit is not None}
+
+
+def prove_disjoint(items: Sequence[Item]) -> dict[str, int]:
+    """Prove that no block leaks into another; run at freezing and again at loading.
+
+    Returns
+    -------
+    dict
+        How many scenes, sessions and files were compared.
+
+    Raises
+    ------
+    LeakError
+        If two blocks share a scene or a session that they must not share, or a file occurs twice.
+    """
+    hashes: set[str] = set()
+    by_block: dict[Block, list[Item]] = {}
+    for item in items:
+        if item.sha256 in hashes:
+            raise LeakError(f"the file {item.sha256} occurs twice in the dataset")
+        hashes.add(item.sha256)
+        by_block.setdefault(item.block, []).append(item)
+    for first, second, units in SEPARATED:
+        for unit in units:
+            shared = _units(by_block.get(first, []), unit) & _units(by_block.get(second, []), unit)
+            if shared:
+                raise LeakError(
+                    f"{unit} {min(shared)} is in block {first} and in block {second}"
+                    f" ({len(shared)} shared in all)"
+                )
+    return {
+        "files": len(hashes),
+        "scenes": len(_units(items, "scene")),
+        "sessions": len(_units(items, "session")),
+        "pairs_of_blocks": len(SEPARATED),
+    }

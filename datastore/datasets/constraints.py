@@ -1,0 +1,223 @@
+"""The constraints of content control as pure checks over items; chooses nothing, opens nothing.
+
+Every check is made per camera, and where frames are compared also per block: a dataset whose total
+is balanced but whose clean block is not would still let a network win by content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Literal, get_args
+
+from datastore.datasets.items import Frame, Item, Portable, StrictInt
+from datastore.datasets.spec import ConstraintName
+
+CONSTRAINTS: tuple[ConstraintName, ...] = get_args(ConstraintName)
+MINIMUM_SESSIONS = 3
+"""Sessions that a class needs: one each for train, validation and test."""
+
+
+class Finding(Portable):
+    """What a check found: whether the constraint holds, its numbers and a sentence."""
+
+    constraint: ConstraintName
+    state: Literal["proved", "broken", "not-applicable"]
+    numbers: dict[str, StrictInt]
+    sentence: str
+
+
+Check = Callable[[Sequence[Item], Sequence[str], frozenset[str]], Finding]
+
+
+def match_key(frame: Frame, waived: frozenset[str]) -> Hashable:
+    """Return what must occur equally often in every class: scene and settings unless waived."""
+    scene = None if "same-scenes" in waived else (frame.fixture, frame.scene)
+    settings = None if "same-settings" in waived else frame.settings
+    return scene, settings
+
+
+def _finding(
+    constraint: ConstraintName, faults: list[str], numbers: dict[str, int], proved: str
+) -> Finding:
+    if not faults:
+        return Finding(constraint=constraint, state="proved", numbers=numbers, sentence=proved)
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return Finding(
+        constraint=constraint,
+        state="broken",
+        numbers={**numbers, "faults": len(faults)},
+        sentence="; ".join(faults[:3]) + more,
+    )
+
+
+def _tables(
+    items: Sequence[Item], classes: Sequence[str], key: Callable[[Item], Hashable]
+) -> Iterator[tuple[str, dict[str, Counter[Hashable]]]]:
+    """Count `key` per class, for each camera and block in content order."""
+    tables: dict[str, dict[str, Counter[Hashable]]] = {}
+    for item in items:
+        where = f"camera {item.camera}, block {item.block}"
+        table = tables.setdefault(where, {name: Counter() for name in classes})
+        table[item.class_name][key(item)] += 1
+    yield from sorted(tables.items(), key=lambda entry: entry[0])
+
+
+def _show(value: Hashable) -> str:
+    """Write a scene or settings for a sentence."""
+    if not isinstance(value, tuple):
+        return "unknown" if value is None else str(value)
+    return " ".join(_show(part) for part in value if part is not None) or "unknown"
+
+
+def _compare_presence(
+    items: Sequence[Item], classes: Sequence[str], key: Callable[[Item], Hashable]
+) -> tuple[list[str], int]:
+    """Name every key that a class lacks, and count the distinct keys."""
+    faults: list[str] = []
+    distinct: set[Hashable] = set()
+    for where, table in _tables(items, classes, key):
+        everywhere = set().union(*table.values())
+        distinct |= everywhere
+        for name in classes:
+            missing = sorted(map(_show, everywhere - set(table[name])))
+            if missing:
+                faults.append(f"{where}: class {name} lacks {', '.join(missing[:3])}")
+    return faults, len(distinct)
+
+
+def check_same_scenes(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that every class shows the same scenes, in the same revision."""
+    if items and all(item.kind == "natural" for item in items):
+        return Finding(
+            constraint="same-scenes",
+            state="not-applicable",
+            numbers={},
+            sentence="natural frames have no scenes: their content is uncontrolled",
+        )
+    faults, scenes = _compare_presence(items, classes, lambda item: (item.fixture, item.scene))
+    sentence = f"{scenes} scenes, the same in every class of every camera and block"
+    return _finding("same-scenes", faults, {"scenes": scenes}, sentence)
+
+
+def check_same_settings(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that every class has the same combinations of ISO, exposure and aperture."""
+    faults, settings = _compare_presence(items, classes, lambda item: item.settings)
+    sentence = f"{settings} settings, the same in every class of every camera and block"
+    return _finding("same-settings", faults, {"settings": settings}, sentence)
+
+
+def check_same_counts(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that scene and settings together occur equally often in every class."""
+    faults: list[str] = []
+    cells = 0
+    for where, table in _tables(items, classes, lambda item: match_key(item, waived)):
+        keys = set().union(*table.values())
+        cells += len(keys)
+        for key in sorted(keys, key=repr):
+            counts = [table[name][key] for name in classes]
+            if len(set(counts)) > 1:
+                told = ", ".join(f"{name} {n}" for name, n in zip(classes, counts, strict=True))
+                faults.append(f"{where}: {_show(key)}: frames per class {told}")
+    numbers = {"cells": cells, "frames": len(items)}
+    sentence = f"{len(items)} frames in {cells} cells, equally many in every class"
+    return _finding("same-counts", faults, numbers, sentence)
+
+
+def check_replicated_sessions(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that every class of every camera was recorded in at least three sessions."""
+    sessions: dict[str, dict[str, set[str]]] = {}
+    for item in items:
+        of_class = sessions.setdefault(str(item.camera), {name: set() for name in classes})
+        of_class[item.class_name].add(item.session_unit)
+    fewest = min((len(s) for of_class in sessions.values() for s in of_class.values()), default=0)
+    faults = [
+        f"camera {camera}: class {name} has {len(found)} sessions,"
+        f" at least {MINIMUM_SESSIONS} are needed"
+        for camera, of_class in sorted(sessions.items())
+        for name, found in of_class.items()
+        if len(found) < MINIMUM_SESSIONS
+    ]
+    sentence = f"at least {fewest} sessions in every class of every camera"
+    return _finding("replicated-sessions", faults, {"fewest_sessions": fewest}, sentence)
+
+
+def check_accepted_only(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that the newest verdict on every frame is `accepted`."""
+    faults = [
+        f"the newest verdict on {item.sha256} is {item.verdict or 'missing'}"
+        for item in items
+        if item.verdict != "accepted"
+    ]
+    sentence = f"all {len(items)} frames are accepted"
+    return _finding("accepted-only", faults, {"frames": len(items)}, sentence)
+
+
+def check_one_pipeline(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that all frames have one role, and those of a camera one firmware."""
+    firmware: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        firmware[str(item.camera)].add(item.firmware or "unknown")
+    roles = sorted({item.role for item in items})
+    faults = [] if len(roles) < 2 else [f"roles are mixed: {', '.join(roles)}"]
+    faults += [
+        f"camera {camera}: firmware is mixed: {', '.join(sorted(found))}"
+        for camera, found in sorted(firmware.items())
+        if len(found) > 1
+    ]
+    unknown = sum("unknown" in found for found in firmware.values())
+    numbers = {"cameras": len(firmware), "cameras_of_unknown_firmware": unknown}
+    return _finding("one-pipeline", faults, numbers, "one role, and one firmware per camera")
+
+
+def check_no_simulated_mix(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> Finding:
+    """Check that the cameras are all simulated or all real."""
+    simulated = {str(item.camera) for item in items if item.camera.simulated}
+    real = {str(item.camera) for item in items if not item.camera.simulated}
+    mixed = bool(simulated and real)
+    faults = [f"simulated: {', '.join(sorted(simulated))}; real: {', '.join(sorted(real))}"]
+    numbers = {"simulated_cameras": len(simulated), "real_cameras": len(real)}
+    sentence = f"every camera is {'simulated' if simulated else 'real'}"
+    return _finding("no-simulated-mix", faults if mixed else [], numbers, sentence)
+
+
+_CHECKS: dict[ConstraintName, Check] = {
+    "same-scenes": check_same_scenes,
+    "same-settings": check_same_settings,
+    "same-counts": check_same_counts,
+    "replicated-sessions": check_replicated_sessions,
+    "accepted-only": check_accepted_only,
+    "one-pipeline": check_one_pipeline,
+    "no-simulated-mix": check_no_simulated_mix,
+}
+
+
+def check_all(
+    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+) -> tuple[Finding, ...]:
+    """Check every constraint, waived or not, in a fixed order.
+
+    Parameters
+    ----------
+    items
+        The items of a dataset.
+    classes
+        Names of its classes; one without items breaks what is compared between classes.
+    waived
+        Constraints that are not enforced: frames are matched without what they would compare.
+    """
+    return tuple(_CHECKS[name](items, classes, waived) for name in CONSTRAINTS)

@@ -1,0 +1,128 @@
+"""Frames and dataset items as portable facts; knows no database, no specification, no split."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from datastore.clocks import as_utc
+from datastore.datasets.spec import Kind, Role, rational_text
+
+Block = Literal["train", "validation", "new-session", "new-scene", "clean"]
+"""Where an item belongs; `clean` shares neither its scene nor its session with `train`."""
+
+BLOCKS: tuple[Block, ...] = ("train", "validation", "new-session", "new-scene", "clean")
+"""Every block, in the order of reports."""
+
+TEST_BLOCKS: tuple[Block, ...] = ("new-session", "new-scene", "clean")
+"""The blocks that results are stated on."""
+
+
+def time_text(at: datetime) -> str:
+    """Write a time as UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _time(value: Any) -> Any:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return as_utc(value) if isinstance(value, datetime) else value
+
+
+def _reduced(text: str) -> str:
+    if rational_text(text) != text:
+        raise ValueError(f"{text!r} is not a reduced rational number")
+    return text
+
+
+UtcTime = Annotated[datetime, BeforeValidator(_time), PlainSerializer(time_text)]
+Rational = Annotated[str, AfterValidator(_reduced)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+StrictInt = Annotated[int, Field(strict=True)]
+
+
+class Portable(BaseModel):
+    """Base of everything that a manifest holds: frozen, no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CameraIdentity(Portable):
+    """One physical or simulated camera body, named the same in every catalogue."""
+
+    make: str
+    model: str
+    serial: str
+    simulated: Annotated[bool, Field(strict=True)]
+
+    def __str__(self) -> str:
+        return f"{self.make} {self.model} {self.serial}"
+
+
+class TimeslotBounds(Portable):
+    """A timeslot copied with its scheme and its half-open UTC interval."""
+
+    scheme: str
+    ordinal: StrictInt
+    starts_at: UtcTime
+    ends_at: UtcTime
+
+
+class Frame(Portable):
+    """One asset with the recorded facts of its shot.
+
+    `scene` is `name@revision` within `fixture`; natural frames have neither. `exposure` (seconds)
+    and `f_number` are reduced rational strings. What is unknown is None.
+    """
+
+    sha256: Sha256
+    role: Role
+    kind: Kind
+    camera: CameraIdentity
+    firmware: str | None
+    fixture: str | None
+    scene: Annotated[str, Field(pattern=r"^.+@[0-9]+$")] | None
+    session: str
+    session_started_at: UtcTime
+    triggered_at: UtcTime
+    iso: StrictInt | None
+    exposure: Rational | None
+    f_number: Rational | None
+    temperature_millidegrees: StrictInt | None
+    verdict: Literal["accepted", "quarantined", "rejected"] | None
+
+    @property
+    def scene_unit(self) -> str | None:
+        """What must not be shared between blocks: the scene's name, whatever its revision."""
+        return None if self.scene is None else self.scene.rpartition("@")[0]
+
+    @property
+    def session_unit(self) -> str:
+        """What must not be shared between blocks: the session, for natural frames the UTC day.
+
+        A folder that was imported in one go spans years; its pictures of one day share content.
+        """
+        if self.kind == "natural":
+            return self.triggered_at.strftime("%Y-%m-%d")
+        return self.session
+
+    @property
+    def settings(self) -> tuple[int | None, str | None, str | None]:
+        """ISO, exposure and aperture together."""
+        return (self.iso, self.exposure, self.f_number)
+
+
+class Item(Frame):
+    """A frame with its label, its timeslot and its block, as frozen in a manifest."""
+
+    class_name: str
+    timeslot: TimeslotBounds
+    block: Block
+
+
+def content_order(frame: Frame) -> tuple[Any, ...]:
+    """Return the sort key of frames that is the same in every catalogue: camera, time, hash."""
+    camera = frame.camera
+    return (camera.make, camera.model, camera.serial, frame.triggered_at, frame.sha256)
