@@ -22,7 +22,6 @@ _COLOUR_LETTERS = "RGB"
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _FITS_MAGIC = b"SIMPLE  ="
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_TIFF_SUFFIXES = frozenset({".tif", ".tiff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,8 @@ class Frame:
 def read_frame(path: Path, *, cfa: str | None = None) -> Frame:
     """Read a RAW file, a monochrome or Bayer TIFF, or a FITS image.
 
-    The content decides what the file is, except that a TIFF which names no camera is read as a
-    plain image only where its name ends in ``.tif`` or ``.tiff``.
+    The content decides what the file is, never its name. A TIFF that names no camera is read as a
+    plain image.
 
     Parameters
     ----------
@@ -87,7 +86,7 @@ def read_frame(path: Path, *, cfa: str | None = None) -> Frame:
     if magic.startswith(_TIFF_MAGICS):
         if (frame := _read_plain_dng(path)) is not None:
             return frame
-        if path.suffix.lower() in _TIFF_SUFFIXES and not _names_camera(path):
+        if not _names_camera(path):
             return _with_declared_cfa(_read_tiff(path), cfa)
     return _with_declared_cfa(_read_raw(path), cfa)
 

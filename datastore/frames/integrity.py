@@ -27,6 +27,7 @@ _MAGICS = (
     b"FUJIFILMCCD-RAW", b"\0MRM", b"FOVb", b"SIMPLE  =",
 )  # fmt: skip
 _ISO_MEDIA = b"ftypcrx"
+_HEAD_BYTES = 32
 # A lossless JPEG spends at least one bit on a photosite; half of that leaves room for doubt.
 _MIN_LOSSLESS_BYTES_PER_PHOTOSITE = 1 / 16
 _LOSSLESS_JPEG = 7
@@ -97,6 +98,16 @@ class Examination:
     white_level: int | None = None
 
 
+def begins_like_image(path: Path) -> bool:
+    """Return whether a file begins as one of the formats that are read here."""
+    with path.open("rb") as file:
+        return _begins_like_image(file.read(_HEAD_BYTES))
+
+
+def _begins_like_image(head: bytes) -> bool:
+    return head.startswith((_JPEG_MAGIC, *_MAGICS)) or head[4:11] == _ISO_MEDIA
+
+
 def check_file(path: Path, expected: ExpectedFile | None = None) -> list[Finding]:
     """Return everything that is wrong with a file; an empty list for a sound one.
 
@@ -120,7 +131,7 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
     try:
         length = path.stat().st_size
         with path.open("rb") as file:
-            head = file.read(32)
+            head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {error.strerror}") from error
     if length == 0:
@@ -128,7 +139,7 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
     findings = _check_length(length, expected)
     if head.startswith(_JPEG_MAGIC):
         return _examine_jpeg(path, findings, is_of_known_camera=expected.width is not None)
-    if not head.startswith(_MAGICS) and head[4:11] != _ISO_MEDIA:
+    if not _begins_like_image(head):
         findings.append(
             Finding(
                 "unknown-format",
@@ -217,17 +228,15 @@ def _check_directories(path: Path, expected: ExpectedFile) -> list[Finding]:
         structure = tiff.read_structure(path)
     except FrameError as error:
         return [_unreadable(error, path)]
-    findings = _check_body(structure, expected, is_plain=path.suffix.lower() in (".tif", ".tiff"))
+    findings = _check_body(structure, expected)
     for directory in structure.directories:
         findings += _check_extents(directory, structure.file_bytes)
     return findings
 
 
-def _check_body(
-    structure: tiff.TiffStructure, expected: ExpectedFile, *, is_plain: bool
-) -> list[Finding]:
+def _check_body(structure: tiff.TiffStructure, expected: ExpectedFile) -> list[Finding]:
     make, model = structure.find_text(tiff.MAKE), structure.find_text(tiff.MODEL)
-    if make is None and (structure.is_dng or not is_plain):
+    if make is None and structure.is_dng:
         return [Finding("no-make", {}, "The file does not say which make of camera wrote it.")]
     return [
         Finding(
