@@ -31,6 +31,8 @@ Transform = Literal["linear", "square-root"]
 Item = TypeVar("Item")
 Loaded = TypeVar("Loaded")
 Mosaic = NDArray[np.uint16]
+Area = tuple[int, int, int, int]
+"""Top, left, height and width of a part of the sensor, in photosites."""
 
 
 class PatchError(TrainingError):
@@ -47,12 +49,16 @@ class DecodedFrame(Protocol):
         """Raw values of shape (rows, columns), the whole sensor."""
 
     @property
-    def black_level(self) -> Any:
-        """Black level in DN: one number, or four in the order of the 2x2 colour cell, row-major."""
+    def black_level(self) -> tuple[float, float, float, float] | None:
+        """Black level in DN of the four places of the 2x2 colour cell, row-major; None unknown."""
 
     @property
     def white_level(self) -> int:
         """Saturation in DN."""
+
+    @property
+    def visible(self) -> Area:
+        """The part that sees light."""
 
 
 @dataclass(frozen=True)
@@ -86,20 +92,15 @@ class CachedFrame:
         Black level in DN of the four places of the 2x2 colour cell, row-major.
     white_level
         Saturation in DN.
+    visible
+        The part that sees light; crops are cut from it alone.
     """
 
     key: str
     mosaic: Mosaic
     black_levels: tuple[float, float, float, float]
     white_level: int
-
-
-def _black_levels(black_level: Any) -> tuple[float, float, float, float]:
-    levels = np.asarray(black_level, dtype=float).reshape(-1)
-    if levels.size not in (1, 4):
-        raise PatchError(f"black level with {levels.size} values: expected one, or four per cell")
-    first, second, third, fourth = np.broadcast_to(levels, 4).tolist()
-    return first, second, third, fourth
+    visible: Area
 
 
 class FrameCache:
@@ -163,8 +164,9 @@ class FrameCache:
         return CachedFrame(
             key=key,
             mosaic=np.load(mosaic_path, mmap_mode="r", allow_pickle=False),
-            black_levels=_black_levels(facts["black_levels"]),
-            white_level=int(facts["white_level"]),
+            black_levels=tuple(facts["black_levels"]),
+            white_level=facts["white_level"],
+            visible=tuple(facts["visible"]),
         )
 
     def _fill(
@@ -176,19 +178,23 @@ class FrameCache:
         facts_path: Path,
     ) -> None:
         if variation is None:
-            decoded = self._decode(path)
-            mosaic, white_level = np.asarray(decoded.mosaic), decoded.white_level
-            levels = _black_levels(decoded.black_level)
+            frame = self._decode(path)
+            mosaic, black_levels = frame.mosaic, frame.black_level
+            white_level, visible = frame.white_level, frame.visible
         else:
             original = self.frame(asset_sha256, path)
-            mosaic, white_level = variation.apply(original.mosaic), original.white_level
-            levels = original.black_levels
+            mosaic, black_levels = variation.apply(original.mosaic), original.black_levels
+            white_level, visible = original.white_level, original.visible
         if mosaic.dtype != np.uint16 or mosaic.ndim != 2:
             raise PatchError(
                 f"{path}: a frame of {mosaic.dtype} and shape {mosaic.shape}; "
                 "the cache takes two-dimensional uint16 mosaics"
             )
-        facts = json.dumps({"black_levels": levels, "white_level": int(white_level)})
+        if black_levels is None:
+            raise PatchError(f"{path}: states no black level; decode it with a measured one")
+        facts = json.dumps(
+            {"black_levels": black_levels, "white_level": white_level, "visible": visible}
+        )
         # The facts come last: a frame counts as cached from then on.
         write_atomically(mosaic_path, lambda file: np.save(file, mosaic, allow_pickle=False))
         write_atomically(facts_path, lambda file: file.write(facts.encode()))
@@ -210,29 +216,24 @@ def write_atomically(path: Path, write: Callable[[Any], Any]) -> None:
         raise
 
 
-def check_patch_size(patch_size: int, shape: tuple[int, int]) -> None:
-    """Refuse patch sizes that are odd or do not fit in a frame of ``shape`` (rows, columns).
-
-    Raises
-    ------
-    PatchError
-        When no crop of this size has the frame's colour pattern or fits.
-    """
+def _even_span(start: int, length: int, patch_size: int) -> tuple[int, int]:
+    """Return the first even coordinate of one side of an area, and what is left of the side."""
     if patch_size < 2 or patch_size % 2:
         raise PatchError(f"patch size {patch_size}: must be even, to keep the colour pattern")
-    if patch_size > min(shape):
-        raise PatchError(f"patch size {patch_size}: larger than the frame {shape[0]}x{shape[1]}")
+    first = start + start % 2
+    left = start + length - first
+    if left < patch_size:
+        raise PatchError(f"patch size {patch_size}: does not fit in a side of {length} photosites")
+    return first, left
 
 
-def grid_origins(
-    shape: tuple[int, int], patch_size: int, limit: int | None = None
-) -> NDArray[np.int64]:
-    """Return the origins of non-overlapping crops that tile a frame.
+def grid_origins(visible: Area, patch_size: int, limit: int | None = None) -> NDArray[np.int64]:
+    """Return the origins of non-overlapping crops that tile the visible part of a frame.
 
     Parameters
     ----------
-    shape
-        Rows and columns of the frame.
+    visible
+        Top, left, height and width of the part to tile.
     patch_size
         Side of a crop in photosites, even.
     limit
@@ -241,14 +242,18 @@ def grid_origins(
     Returns
     -------
     ndarray
-        Even (row, column) of each crop's first photosite, shape (crops, 2), centred in the frame.
+        Even (row, column) of each crop's first photosite, shape (crops, 2), centred.
+
+    Raises
+    ------
+    PatchError
+        When the patch size is odd or larger than the part.
     """
-    check_patch_size(patch_size, shape)
     starts = []
-    for side in shape:
-        count = side // patch_size
-        margin = (side - count * patch_size) // 2 // 2 * 2
-        starts.append(margin + patch_size * np.arange(count, dtype=np.int64))
+    for start, length in zip(visible[:2], visible[2:], strict=True):
+        first, left = _even_span(start, length, patch_size)
+        margin = left % patch_size // 4 * 2
+        starts.append(first + margin + patch_size * np.arange(left // patch_size, dtype=np.int64))
     origins = np.stack(np.meshgrid(*starts, indexing="ij"), axis=-1).reshape(-1, 2)
     if limit is not None and limit < len(origins):
         origins = origins[np.linspace(0, len(origins) - 1, limit).round().astype(np.int64)]
@@ -256,14 +261,20 @@ def grid_origins(
 
 
 def random_origins(
-    generator: np.random.Generator, shape: tuple[int, int], patch_size: int, count: int
+    generator: np.random.Generator, visible: Area, patch_size: int, count: int
 ) -> NDArray[np.int64]:
-    """Return ``count`` even origins, shape (count, 2), drawn uniformly where a crop fits."""
-    check_patch_size(patch_size, shape)
-    rows, columns = ((side - patch_size) // 2 + 1 for side in shape)
-    return 2 * np.stack(
-        [generator.integers(rows, size=count), generator.integers(columns, size=count)], axis=-1
-    )
+    """Return ``count`` even origins, shape (count, 2), drawn uniformly where a crop fits.
+
+    Raises
+    ------
+    PatchError
+        When the patch size is odd or larger than the visible part.
+    """
+    sides = []
+    for start, length in zip(visible[:2], visible[2:], strict=True):
+        first, left = _even_span(start, length, patch_size)
+        sides.append(first + 2 * generator.integers((left - patch_size) // 2 + 1, size=count))
+    return np.stack(sides, axis=-1)
 
 
 def gather(

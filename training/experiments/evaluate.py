@@ -102,9 +102,7 @@ class Predictions:
 
 def _evaluation_places(spec: ExperimentSpec, frames: FrameSet) -> CropPlaces:
     origins = [
-        grid_origins(
-            (frame.mosaic.shape[0], frame.mosaic.shape[1]), spec.patch_size, spec.evaluation_crops
-        )
+        grid_origins(frame.visible, spec.patch_size, spec.evaluation_crops)
         for frame in frames.frames
     ]
     indices = np.repeat(np.arange(len(origins)), [len(places) for places in origins])

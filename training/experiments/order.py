@@ -77,8 +77,7 @@ def epoch_order(frames: FrameSet, patch_size: int, seed: int, epoch: int) -> Cro
     origins = []
     for number in generator.permutation(len(matches)):
         match = matches[number]
-        rows, columns = frames.frames[match[0]].mosaic.shape
-        origin = random_origins(generator, (rows, columns), patch_size, 1)
+        origin = random_origins(generator, frames.frames[match[0]].visible, patch_size, 1)
         indices += match
         origins.append(np.repeat(origin, len(match), axis=0))
     return CropPlaces(np.array(indices, np.int64), np.concatenate(origins))

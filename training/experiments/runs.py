@@ -88,7 +88,8 @@ def train_runs(
     DivergedError
         When a run's loss is not finite; the runs before it stay.
     """
-    identity = hashlib.sha256(f"{spec.sha256()} {frames.sha256()} {classes}".encode()).hexdigest()
+    facts = f"{spec.training_sha256()} {frames.sha256()} {classes}"
+    identity = hashlib.sha256(facts.encode()).hexdigest()
     for number in range(spec.runs):
         run_folder = folder / f"run-{number:02d}"
         if not (run_folder / "run.json").exists():
@@ -167,7 +168,9 @@ def evaluate_run(
     predictions = {}
     network: nn.Module | None = None
     for name, frames in blocks.items():
-        path = run.folder / f"predictions-{frames.sha256()[:16]}.npz"
+        facts = f"{frames.sha256()} {spec.evaluation_crops}"
+        digest = hashlib.sha256(facts.encode()).hexdigest()
+        path = run.folder / f"predictions-{digest[:16]}.npz"
         if not path.exists():
             network = network or run.network(spec, classes)
             predict(spec, network, frames).save(path)

@@ -9,10 +9,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from training.experiments.errors import ExperimentError
+from training.experiments.evaluations import Evaluation, Mask
 from training.networks.names import NetworkName
 from training.patches import Transform
 
 Positive = Annotated[int, Field(ge=1)]
+
+
+_NOT_OF_TRAINING = ("name", "dataset", "runs", "evaluation_crops", "mask", "evaluations")
 
 
 class ExperimentSpec(BaseModel):
@@ -57,6 +61,10 @@ class ExperimentSpec(BaseModel):
         Threads that a run computes with; results repeat bit for bit at one count only.
     evaluation_crops
         Crops per frame in evaluation, spread evenly over the tiling; all of it where None.
+    mask
+        Photosites inpainted in the training frames, and in every block that names no other mask.
+    evaluations
+        What every run is judged on beyond its dataset's own blocks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,22 +75,30 @@ class ExperimentSpec(BaseModel):
     input: Literal["raw-mosaic"] = "raw-mosaic"
     patch_size: Annotated[int, Field(ge=8, multiple_of=2)] = 64
     transform: Transform = "square-root"
-    steps: Annotated[int, Field(ge=10)] = 250
-    batch_size: Annotated[int, Field(ge=2)] = 32
+    steps: Annotated[int, Field(ge=10)] = 200
+    batch_size: Annotated[int, Field(ge=2)] = 16
     optimiser: Literal["adamax", "adamw"] = "adamax"
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     schedule: Literal["one-cycle"] = "one-cycle"
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
     channels_last: bool = True
     runs: Positive = 10
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Positive = 1
     evaluation_crops: Positive | None = None
+    mask: Mask | None = None
+    evaluations: tuple[Evaluation, ...] = ()
 
-    def sha256(self) -> str:
-        """Return the hash of the canonical JSON form: the experiment's identity."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+    def training_sha256(self) -> str:
+        """Return the hash of what decides a run's weights, given its frames and number.
+
+        The number of runs and everything that concerns evaluation alone take no part: further runs
+        and judgements leave finished runs as they are.
+        """
+        return hashlib.sha256(
+            self.model_dump_json(exclude=set(_NOT_OF_TRAINING)).encode()
+        ).hexdigest()
 
 
 def read_spec(text: str) -> ExperimentSpec:
