@@ -21,7 +21,7 @@ from datastore.datasets.blocks import (
     split_sessions,
 )
 from datastore.datasets.constraints import match_key
-from datastore.datasets.errors import ConstraintError
+from datastore.datasets.errors import ConstraintError, SpecError
 from datastore.datasets.items import (
     TEST_BLOCKS,
     Block,
@@ -111,12 +111,12 @@ def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Fr
     ConstraintError
         If no selection satisfies a constraint; the message names the constraint and what lacks.
     SpecError
-        If a scene that the blocks name is not there.
+        If a camera has no usable frame, or a scene that the blocks name is not there.
     """
     left_out = LeftOut()
     labels = _Labels(classes)
     pool = _eligible(spec, labels, sorted(frames, key=content_order), left_out)
-    _require_cameras(spec, pool)
+    _require_cameras(spec, pool, left_out)
     _refuse_simulated_mix(spec, pool)
     for constraint, key in _presence_rules(spec):
         pool = _present_everywhere(pool, labels, key, constraint, left_out)
@@ -147,11 +147,12 @@ def _eligible(
     if spec.kind != "natural":
         pool = left_out.keep(pool, lambda f: f.scene is not None, "without a scene")
     if "accepted-only" not in spec.waived:
-        pool = left_out.keep(pool, lambda f: f.verdict == "accepted", "accepted-only: not accepted")
-        if not pool:
-            raise ConstraintError(
-                "accepted-only", "no accepted frame of these cameras lies in the classes' timeslots"
-            )
+        judged = left_out.keep(
+            pool, lambda f: f.verdict == "accepted", "accepted-only: not accepted"
+        )
+        if pool and not judged:
+            raise ConstraintError("accepted-only", f"none of {len(pool)} frames is accepted")
+        pool = judged
     classes_of_session: dict[str, set[str]] = defaultdict(set)
     for frame in pool:
         classes_of_session[frame.session_unit].add(labels.class_of(frame))
@@ -191,12 +192,14 @@ def _one_firmware(pool: list[Frame], labels: _Labels, left_out: LeftOut) -> list
     )
 
 
-def _require_cameras(spec: DatasetSpec, pool: list[Frame]) -> None:
+def _require_cameras(spec: DatasetSpec, pool: list[Frame], left_out: LeftOut) -> None:
     present = {frame.camera.serial for frame in pool}
+    reasons = "; ".join(f"{why}: {number}" for why, number in sorted(left_out.counts.items()))
     for serial in spec.cameras:
         if serial not in present:
-            raise ConstraintError(
-                "same-counts", f"camera {serial} has no usable {spec.role} frame in any class"
+            raise SpecError(
+                f"cameras: camera {serial} has no usable {spec.role} frame of kind {spec.kind} in"
+                f" the classes' timeslots (left out of all cameras: {reasons or 'nothing'})"
             )
 
 

@@ -259,7 +259,7 @@ IMPOSSIBLE: list[tuple[str, list[Frame], dict[str, Any], str]] = [
         {},
         "camera Nikon D750 6001: nothing is in every class: 800 1/2 28/5 only in early",
     ),
-    ("accepted-only", make_frames(verdict=None), {}, "no accepted frame"),
+    ("accepted-only", make_frames(verdict=None), {}, "none of 96 frames is accepted"),
     (
         "one-pipeline",
         [f.model_copy(update={"firmware": f"{f.triggered_at.year}"}) for f in make_frames()],
@@ -272,7 +272,6 @@ IMPOSSIBLE: list[tuple[str, list[Frame], dict[str, Any], str]] = [
         {"cameras": ["6001", "6002"]},
         "6001 is simulated, camera Nikon D750 6002 is real",
     ),
-    ("same-counts", make_frames(), {"cameras": ["6001", "6009"]}, "camera 6009 has no usable"),
 ]
 
 
@@ -285,6 +284,14 @@ def test_an_impossible_request_names_the_constraint_and_what_lacks(
     assert caught.value.constraint == constraint
     assert told in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_a_camera_without_frames_is_named_with_what_was_left_out() -> None:
+    frames = make_frames() + make_frames(cameras=("6009",), verdict="rejected")
+    with pytest.raises(SpecError) as caught:
+        freeze_frames(dataset_spec(cameras=["6001", "6009"]), frames)
+    assert "camera 6009 has no usable raw frame" in str(caught.value)
+    assert "not accepted: 96" in str(caught.value)
 
 
 def test_waived_settings_let_classes_differ_in_exposure_and_say_so() -> None:
