@@ -24,6 +24,16 @@ from datastore.errors import (
 BUSY_TIMEOUT_S = 60
 """How long a writer waits for SQLite's one write lock."""
 
+_SQLITE_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+    }
+)
+
 NETWORK_FILE_SYSTEMS = frozenset(
     (
         *("9p", "afs", "beegfs", "ceph", "cifs", "davfs", "gfs2", "glusterfs", "gpfs", "lustre"),
@@ -201,24 +211,41 @@ def translated_errors(url: URL) -> Iterator[None]:
     place = url.render_as_string(hide_password=True)
     try:
         yield
-    except OperationalError as error:
-        code = getattr(error.orig, "sqlite_errorcode", None)
-        state = getattr(error.orig, "sqlstate", None)
-        if code == sqlite3.SQLITE_FULL or state == "53100":
+    except DBAPIError as error:
+        if _means_full(error):
             raise CatalogueFullError(
                 f"the disk of the catalogue {place} is full; nothing was changed: free some space"
             ) from error
-        if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+        if _sqlite_code(error) == sqlite3.SQLITE_BUSY:
             raise CatalogueBusyError(
                 f"the catalogue {place} was locked by another process for more than"
                 f" {BUSY_TIMEOUT_S} s; nothing was changed: try again"
             ) from error
-        if error.connection_invalidated or state is None:
+        if _means_unavailable(error):
             raise CatalogueUnavailableError(
                 f"the catalogue {place} cannot be used: {error.orig}"
             ) from error
         raise
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
-            raise CatalogueUnavailableError(f"{place} is no SQLite database") from error
-        raise
+
+
+def _sqlite_code(error: DBAPIError) -> int | None:
+    """Return SQLite's primary result code, None for another database's error."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+def _means_full(error: DBAPIError) -> bool:
+    disk_full = "53100"
+    return (
+        _sqlite_code(error) == sqlite3.SQLITE_FULL
+        or getattr(error.orig, "sqlstate", None) == disk_full
+    )
+
+
+def _means_unavailable(error: DBAPIError) -> bool:
+    code = _sqlite_code(error)
+    if code is not None:
+        return code in _SQLITE_UNAVAILABLE
+    # a server that was never reached, or was lost, has no word on the statement
+    never_reached = getattr(error.orig, "sqlstate", None) is None
+    return isinstance(error, OperationalError) and (error.connection_invalidated or never_reached)
