@@ -22,7 +22,7 @@ _TEMPLATE = """\
 # Settings of this home. Paths are relative to this file's folder.
 
 [catalogue]
-# SQLite in this home; the environment variable AGETRACE_DATABASE_URL puts the catalogue on PostgreSQL.
+# SQLite in this home; the environment's AGETRACE_DATABASE_URL puts the catalogue on PostgreSQL.
 url = "sqlite:///catalogue.sqlite"
 
 [store]
@@ -143,9 +143,9 @@ class Home:
         return (self.folder / self.settings.spool.root).resolve()
 
     @property
-    def frame_cache_root(self) -> Path:
-        """Folder of decoded frames; it can be deleted at any time."""
-        return (self.folder / "cache" / "frames").resolve()
+    def work_root(self) -> Path:
+        """Folder of decoded frames and runs in hand; deleting it costs only time."""
+        return (self.folder / "work").resolve()
 
     def open_catalogue(self) -> Catalogue:
         """Open the catalogue and its store.

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from datastore.catalogue import Catalogue
-
     from agetrace.settings import Home
+    from datastore.catalogue import Catalogue
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document or JSON lines, nothing else.")
@@ -39,6 +38,24 @@ def catalogue_of(context: typer.Context) -> Iterator[tuple[Home, Catalogue]]:
         yield home, catalogue
     finally:
         catalogue.close()
+
+
+def read_text(file: Path) -> str:
+    """Read a text file that the user named.
+
+    Raises
+    ------
+    RequestError
+        If it is not there or is no UTF-8 text.
+    """
+    from agetrace.errors import RequestError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RequestError(f"{file}: not a text file in UTF-8") from None
 
 
 def say(message: str) -> None:

@@ -13,6 +13,7 @@ from agetrace.cli._shared import (
     print_json,
     print_records,
     progress_bar,
+    read_text,
     say,
 )
 
@@ -32,22 +33,24 @@ def run(
     from training.threads import tune_allocator
 
     tune_allocator()
+    from datastore.clocks import HostClock
     from training.experiments.runner import run_experiment
     from training.experiments.spec import read_spec
+    from training.experiments.summary import ROW_COLUMNS
 
-    spec = read_spec(specification)
+    spec = read_spec(read_text(specification))
     with (
         catalogue_of(context) as (home, catalogue),
         progress_bar(spec.name, quiet=as_json) as advance,
     ):
         summary = run_experiment(
-            catalogue, spec, frame_cache=home.frame_cache_root, progress=advance
+            catalogue, spec, work_folder=home.work_root, clock=HostClock(), progress=advance
         )
     if as_json:
         print_json(summary.to_json())
     else:
         say(f"experiment {summary.name} {summary.uuid}: {summary.runs} runs")
-        print_records(summary.rows(), ["evaluation", "images", "accuracy", "interval", "p"])
+        print_records(summary.rows(), ROW_COLUMNS)
 
 
 @app.command()
@@ -60,14 +63,14 @@ def show(
 
     Example: agetrace experiment show controlled-nano
     """
-    from training.experiments.summary import summarise
+    from training.experiments.summary import ROW_COLUMNS, summarise
 
     with catalogue_of(context) as (_, catalogue):
         summary = summarise(catalogue, experiment)
     if as_json:
         print_json(summary.to_json())
     else:
-        print_records(summary.rows(), ["evaluation", "images", "accuracy", "interval", "p"])
+        print_records(summary.rows(), ROW_COLUMNS)
 
 
 @app.command("list")

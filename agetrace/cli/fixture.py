@@ -56,9 +56,8 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
 
 
 def _register(context: typer.Context, file: Path, as_json: bool, *, revise: bool) -> None:
-    from datastore.clocks import HostClock
-
     from datastore import equipment
+    from datastore.clocks import HostClock
 
     description = equipment.read_description(file)
     with catalogue_of(context) as (_, catalogue):

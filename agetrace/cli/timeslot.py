@@ -24,9 +24,8 @@ def add(
 
     Example: agetrace timeslot scheme add monthly.yaml
     """
-    from datastore.clocks import HostClock
-
     from datastore import timeslots
+    from datastore.clocks import HostClock
 
     scheme = timeslots.read_scheme(file)
     with catalogue_of(context) as (_, catalogue):

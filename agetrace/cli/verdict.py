@@ -40,9 +40,8 @@ def add(
     """
     import getpass
 
-    from datastore.clocks import HostClock
-
     from datastore import verdicts as datastore_verdicts
+    from datastore.clocks import HostClock
 
     with catalogue_of(context) as (_, catalogue):
         datastore_verdicts.add_verdict(

@@ -1,17 +1,14 @@
-"""What a trained network is judged on beyond its dataset's own blocks, and which photosites are
-masked for it; plain descriptions, resolved elsewhere."""
+"""Judgements beyond a dataset's own blocks, and masks of photosites; plain descriptions."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from training.experiments.errors import ExperimentError
 
@@ -26,9 +23,9 @@ class _Strict(BaseModel):
 class Mask(_Strict):
     """Photosites that are inpainted in every frame of every class alike.
 
-    `ledger` masks the defects of the camera's newest ledger that arose after the first session of
-    the dataset; `coordinates` those of a file; `random` is the control: as many photosites per
-    camera as `ledger` masks, none of them in the ledger.
+    `ledger` masks the defects that the camera's newest ledger saw arise, those present from the
+    first dark session on apart; `coordinates` the photosites of a file; `random` is the control:
+    as many photosites per camera as `ledger` masks, none of them in the ledger.
     """
 
     by: Literal["ledger", "coordinates", "random"]
@@ -71,44 +68,7 @@ def read_coordinates(path: Path) -> dict[str, Coordinates]:
             str(serial): np.asarray(places, np.int64).reshape(-1, 2)
             for serial, places in document.items()
         }
-    except (OSError, ValueError, AttributeError, ValidationError) as error:
+    except (OSError, ValueError, AttributeError) as error:
         raise ExperimentError(
             f"{path}: expected JSON of {{serial: [[row, column], ...]}}: {error}"
         ) from None
-
-
-def coordinates_name(coordinates: Mapping[str, Coordinates]) -> str:
-    """Return a name of a mask's content: a hash of its photosites."""
-    digest = hashlib.sha256()
-    for serial in sorted(coordinates):
-        places = np.unique(coordinates[serial], axis=0)
-        digest.update(serial.encode() + b"\0" + places.astype("<i8").tobytes())
-    return f"mask-{digest.hexdigest()}"
-
-
-def random_places(
-    count: int, shape: tuple[int, int], avoided: Coordinates, seed: int
-) -> Coordinates:
-    """Draw distinct photosites none of which is among `avoided`.
-
-    Parameters
-    ----------
-    count
-        How many.
-    shape
-        Rows and columns of the sensor.
-    avoided
-        Photosites not to draw, shape (n, 2).
-    seed
-        Seed of the draw.
-
-    Returns
-    -------
-    ndarray
-        int64 of shape (count, 2).
-    """
-    free = np.ones(shape, bool)
-    free[avoided[:, 0], avoided[:, 1]] = False
-    candidates = np.flatnonzero(free)
-    chosen = np.random.default_rng(seed).choice(candidates, count, replace=False)
-    return np.stack(np.unravel_index(np.sort(chosen), shape), axis=-1).astype(np.int64)

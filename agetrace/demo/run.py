@@ -1,0 +1,241 @@
+"""Runs the demo: captures, ledger, datasets, experiments, report; holds no science of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from rich.console import Console
+from sqlalchemy import select
+from training.defects import records
+
+from agetrace.capturing import run_recipe
+from agetrace.cli._shared import progress_bar
+from agetrace.demo import plan
+from agetrace.demo.replay import VirtualFixture, carousel_scenes, running_fixture
+from agetrace.demo.report import write_demo_report
+from agetrace.demo.results import DemoResults, score_cameras
+from agetrace.errors import RequestError
+from agetrace.settings import SETTINGS_NAME, Home, create_home, load_home
+from capture.recipes import parse_recipe
+from datastore import equipment, timeslots
+from datastore.catalogue import Catalogue
+from datastore.clocks import HostClock
+from datastore.datasets.freeze import Frozen, freeze
+from datastore.datasets.spec import make_spec
+from datastore.tables import Camera
+from training.experiments.runner import run_experiment
+from training.experiments.spec import ExperimentSpec
+from training.experiments.summary import ExperimentSummary
+
+_OURS = ("home", "fixture", "report.html", "summary.json")
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Prints what is being done, with the time it took."""
+
+    console: Console
+    started: float
+
+    def __call__(self, title: str) -> None:
+        elapsed = time.monotonic() - self.started
+        self.console.print(f"[dim]{elapsed:6.1f} s[/dim]  {title}")
+
+
+def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict[str, Any]:
+    """Replay the demo and write `report.html` and `summary.json` into a folder.
+
+    Parameters
+    ----------
+    output
+        Folder of the demo; what an earlier demo left in it is replaced, anything else is refused.
+    size
+        `full` or `small`.
+    seed
+        Seed of sensors, splits and runs.
+    quiet
+        Print nothing.
+
+    Returns
+    -------
+    dict
+        The content of `summary.json`.
+
+    Raises
+    ------
+    RequestError
+        If the folder holds something that no demo made.
+    """
+    started = time.monotonic()
+    stage = _Stage(Console(stderr=True, quiet=quiet), started)
+    amounts = plan.AMOUNTS[size]
+    _clear(output)
+    stage(f"a home and a virtual fixture in {output}")
+    scenes = plan.choose_scenes(carousel_scenes(), amounts, seed)
+    description = plan.fixture_description(amounts, seed, scenes)
+    create_home(output / "home")
+    with running_fixture(output / "fixture", description) as fixture:
+        home = _configure(output / "home", fixture)
+        with home.open_catalogue() as catalogue:
+            stage(f"captures of {plan.YEARS:.1f} simulated years")
+            shots = _capture(home, catalogue, fixture, amounts, seed, quiet)
+    with home.open_catalogue() as catalogue:
+        stage("defects and their ledgers")
+        _extract(catalogue, quiet)
+        truth_folder = output / "fixture" / "truth"
+        score = score_cameras(catalogue, truth_folder, amounts)
+        stage("datasets: controlled, biased, without ageing")
+        datasets = _freeze(catalogue, amounts, seed)
+        masks = output / "home" / "true-new-defects.json"
+        masks.write_text(json.dumps(score.new_places), encoding="utf-8")
+        stage("experiments")
+        experiments = _train(home, catalogue, amounts, seed, masks, datasets, quiet)
+        results = DemoResults(
+            amounts=amounts,
+            size=size,
+            seed=seed,
+            cameras=len(description["cameras"]),
+            shots=shots,
+            score=score,
+            datasets=datasets,
+            experiments=experiments,
+        )
+        summary = results.summary(seconds=round(time.monotonic() - started, 1))
+        stage("report")
+        write_demo_report(catalogue, results, summary, output / "report.html")
+    summary["seconds"] = round(time.monotonic() - started, 1)
+    (output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    stage(f"wrote {output / 'report.html'} and {output / 'summary.json'}")
+    return summary
+
+
+def _clear(output: Path) -> None:
+    """Remove an earlier demo, and only that."""
+    if not output.exists():
+        return
+    foreign = [entry.name for entry in output.iterdir() if entry.name not in _OURS]
+    if foreign:
+        raise RequestError(
+            f"{output} holds {foreign[0]}, which no demo made: name another folder with --output"
+        )
+    for entry in output.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _configure(folder: Path, fixture: VirtualFixture) -> Home:
+    """Point the home's clock and actuator at the virtual fixture."""
+    settings = folder / SETTINGS_NAME
+    settings.write_text(
+        f"""\
+[timeslots]
+default_scheme = "{plan.SCHEME}"
+
+[clock]
+source = "simulated"
+url = "{fixture.control_url}"
+
+[actuators.{plan.FIXTURE}]
+kind = "virtual"
+url = "{fixture.control_url}"
+""",
+        encoding="utf-8",
+    )
+    return load_home(folder)
+
+
+def _capture(
+    home: Home,
+    catalogue: Catalogue,
+    fixture: VirtualFixture,
+    amounts: plan.Amounts,
+    seed: int,
+    quiet: bool,
+) -> dict[str, int]:
+    """Run every session of the schedule and count what became of the shots."""
+    now = HostClock().now()
+    equipment.add_fixture(catalogue, equipment.read_description(fixture.fixture_file), now)
+    timeslots.add_scheme(catalogue, timeslots.make_scheme(plan.timeslot_scheme()), now)
+    combined = parse_recipe(yaml.safe_dump(plan.combined_recipe(amounts)))
+    dark = parse_recipe(yaml.safe_dump(plan.dark_recipe(amounts)))
+    due = [
+        (time_, dark if group == "between" else combined)
+        for group, times in plan.session_times(amounts).items()
+        for time_ in times
+    ]
+    surroundings = np.random.default_rng(seed)
+    counts = {"sessions": 0, "registered": 0, "quarantined": 0}
+    with progress_bar("sessions", quiet=quiet) as advance:
+        for number, (time_, recipe) in enumerate(sorted(due, key=lambda pair: pair[0])):
+            advance(number, len(due))
+            fixture.set_civil_time(time_)
+            fixture.set_surroundings(
+                temperature_c=22.0 + float(surroundings.uniform(-2, 2)),
+                lamp_level=plan.LAMP_LEVEL * float(surroundings.uniform(0.97, 1.03)),
+            )
+            outcome = run_recipe(home, catalogue, recipe, operator="demo")
+            counts["sessions"] += 1
+            counts["registered"] += outcome.registered
+            counts["quarantined"] += outcome.quarantined
+            advance(number + 1, len(due))
+    return counts
+
+
+def _extract(catalogue: Catalogue, quiet: bool) -> None:
+    with catalogue.reading() as session:
+        cameras = list(session.scalars(select(Camera.id).order_by(Camera.id)))
+    with progress_bar("extractions", quiet=quiet) as advance:
+        records.extract_pending(catalogue, camera_ids=cameras, progress=advance)
+    records.build_ledgers(catalogue, cameras)
+
+
+def _freeze(catalogue: Catalogue, amounts: plan.Amounts, seed: int) -> dict[str, Frozen]:
+    now = HostClock().now()
+    return {
+        name: freeze(catalogue, make_spec(document), now)
+        for name, document in plan.dataset_specifications(amounts, seed).items()
+    }
+
+
+def _train(
+    home: Home,
+    catalogue: Catalogue,
+    amounts: plan.Amounts,
+    seed: int,
+    masks: Path,
+    datasets: dict[str, Frozen],
+    quiet: bool,
+) -> dict[str, ExperimentSummary]:
+    versions = {name: frozen.version for name, frozen in datasets.items()}
+    found = {}
+    for name, document in plan.experiment_specifications(amounts, seed, versions, masks).items():
+        spec = ExperimentSpec.model_validate(document)
+        with progress_bar(f"{name}, steps", quiet=quiet) as advance:
+            found[name] = run_experiment(
+                catalogue,
+                spec,
+                work_folder=home.work_root,
+                clock=HostClock(),
+                progress=_sparse(advance),
+            )
+    return found
+
+
+def _sparse(advance: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Redraw the bar every tenth step only."""
+
+    def tell(done: int, total: int) -> None:
+        if done % 10 == 0 or done == total:
+            advance(done, total)
+
+    return tell

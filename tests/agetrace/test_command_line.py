@@ -1,0 +1,144 @@
+"""The command line as its users meet it: help, exit codes, JSON, clear errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.main import get_command
+
+from agetrace.cli.app import app
+
+
+def run(*arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `agetrace` in a process of its own."""
+    prefix = [] if home is None else ["--home", str(home)]
+    return subprocess.run(
+        [sys.executable, "-m", "agetrace", *prefix, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def leaves(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Every command that does something, with its words."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+        return
+    for name, child in children.items():
+        yield from leaves(child, (*path, name))
+
+
+COMMANDS = dict(leaves(get_command(app)))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    assert run("init", str(folder)).returncode == 0
+    return folder
+
+
+def test_there_are_commands() -> None:
+    assert ("session", "run") in COMMANDS
+    assert ("import", "folder") in COMMANDS
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_shows_an_example_of_itself(words: tuple[str, ...]) -> None:
+    text = str(getattr(COMMANDS[words], "help", "") or "")
+    assert f"Example: agetrace {' '.join(words)}" in text
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_but_drawing_ones_speaks_json(words: tuple[str, ...]) -> None:
+    options = {
+        option
+        for parameter in getattr(COMMANDS[words], "params", [])
+        for option in getattr(parameter, "opts", [])
+    }
+    assert "--json" in options
+
+
+def test_a_command_without_a_home_says_how_to_make_one(tmp_path: Path) -> None:
+    completed = run("shots", home=tmp_path)
+    assert completed.returncode == 2
+    assert "agetrace init" in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert completed.stdout == ""
+
+
+def test_init_refuses_a_home_that_exists(home: Path) -> None:
+    completed = run("init", str(home))
+    assert completed.returncode == 2
+    assert "already" in completed.stderr
+
+
+def test_init_prints_json(tmp_path: Path) -> None:
+    completed = run("init", str(tmp_path / "lab"), "--json")
+    assert json.loads(completed.stdout) == {"home": str(tmp_path / "lab")}
+
+
+def test_an_empty_home_has_no_shots(home: Path) -> None:
+    completed = run("shots", "--json", home=home)
+    assert (completed.returncode, completed.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("shots", "--since", "yesterday"), "ISO 8601"),
+        (("shots", "--exposure", "0/0"), "exposure"),
+        (("scene", "show", "nowhere"), "no scene is called 'nowhere'"),
+        (("defects", "ledger", "no-such-camera"), "no camera has the serial"),
+        (("timeslot", "scheme", "show", "no-such-scheme"), "no-such-scheme"),
+        (("dataset", "show", "no-such-dataset"), "no-such-dataset"),
+        (("experiment", "show", "no-such-experiment"), "no-such-experiment"),
+        (("verdict", "add", "no-such-shot", "rejected", "--reason", "x"), "no-such-shot"),
+        (("fixture", "add", "no-such-file.yaml"), "no-such-file.yaml"),
+        (("session", "run", "no-such-recipe.yaml"), "no-such-recipe.yaml"),
+        (("import", "folder", "no-such-folder"), "no-such-folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_wrong_request_is_refused_in_a_sentence(
+    home: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    completed = run(*arguments, home=home)
+    assert completed.returncode == 2, completed.stderr
+    assert message in " ".join(completed.stderr.split())
+    assert "Traceback" not in completed.stderr
+    assert completed.stdout == ""
+
+
+def test_settings_with_an_unknown_field_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "agetrace.toml").write_text("[store]\nroot = 'store'\ncolour = 'red'\n")
+    completed = run("shots", home=tmp_path)
+    assert completed.returncode == 2
+    assert "store.colour" in completed.stderr
+
+
+def test_a_catalogue_of_another_revision_is_refused_with_the_command(tmp_path: Path) -> None:
+    import sqlite3
+
+    assert run("init", str(tmp_path)).returncode == 0
+    with sqlite3.connect(tmp_path / "catalogue.sqlite") as database:
+        database.execute("update alembic_version set version_num = '0000'")
+    database.close()
+    completed = run("shots", home=tmp_path)
+    assert completed.returncode == 2
+    assert "agetrace catalogue upgrade" in completed.stderr
+    assert "Traceback" not in completed.stderr
+
+
+def test_the_typer_application_is_not_a_completion_installer() -> None:
+    assert isinstance(app, typer.Typer)
+    assert "--install-completion" not in run("--help").stdout

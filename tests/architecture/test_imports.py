@@ -1,0 +1,68 @@
+"""What importing may cost: no torch outside training, no heavy library behind `--help`."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("agetrace", "capture", "datastore", "fixtures", "migrations", "training")
+TORCH_ROOMS = ("training.networks", "training.experiments", "training.saliency", "training.patches")
+NOT_IMPORTABLE = ("migrations.env", "agetrace.__main__", "fixtures.__main__")
+
+
+def modules() -> list[str]:
+    """Every module of ours, by its dotted name."""
+    found = list(PACKAGES)
+    for package in PACKAGES:
+        found += [
+            module.name
+            for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}.")
+            if module.name not in NOT_IMPORTABLE
+        ]
+    return found
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Names in sys.modules of a fresh interpreter after a statement."""
+    completed = subprocess.run(
+        [sys.executable, "-c", f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    return set(completed.stdout.split())
+
+
+def test_only_the_training_modules_import_torch() -> None:
+    torch_free = [name for name in modules() if not name.startswith(TORCH_ROOMS)]
+    assert "training.defects.records" in torch_free
+    loaded = loaded_after("\n".join(f"import {name}" for name in torch_free))
+    assert "torch" not in loaded
+
+
+@pytest.mark.parametrize("heavy", ["numpy", "sqlalchemy", "torch", "matplotlib", "cv2", "alembic"])
+def test_the_command_line_starts_without_heavy_libraries(heavy: str) -> None:
+    assert heavy not in loaded_after("import agetrace.cli.app")
+
+
+def test_importing_prints_nothing_and_starts_nothing() -> None:
+    statements = [f"import {name}" for name in modules()]
+    statements += [
+        "import multiprocessing, threading",
+        "print(threading.active_count(), len(multiprocessing.active_children()))",
+    ]
+    completed = subprocess.run(
+        [sys.executable, "-W", "error", "-c", "\n".join(statements)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert completed.stdout.split() == ["1", "0"]
+    assert completed.stderr == ""

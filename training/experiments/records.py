@@ -1,0 +1,181 @@
+"""Rows of an experiment: the experiment itself, its runs, and what they said of each image."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import torch
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datastore import audit
+from datastore.assets import register_asset
+from datastore.canonical import content_sha256
+from datastore.catalogue import Catalogue
+from datastore.clocks import CivilClock
+from datastore.datasets.items import Item
+from datastore.datasets.manifest import Manifest
+from datastore.tables import Asset, Dataset, Experiment, Prediction, Run
+from training.code_version import code_version
+from training.experiments import runs as run_folders
+from training.experiments.evaluate import Predictions
+from training.experiments.evaluations import Coordinates
+from training.experiments.spec import ExperimentSpec
+from training.interventions import mask_variation
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The frames of one evaluation, in the order of the predictions."""
+
+    name: str
+    items: tuple[Item, ...]
+    masks: Mapping[str, Coordinates] | None
+    """Photosites that are inpainted, by the camera's serial."""
+
+
+def record_experiment(
+    catalogue: Catalogue,
+    spec: ExperimentSpec,
+    manifest: Manifest,
+    judged: Sequence[Judged],
+    train_sha256: str,
+    clock: CivilClock,
+) -> tuple[int, str]:
+    """Find or record the experiment; return its row number and its identifier.
+
+    The same specification, dataset, frames, masks and code are the same experiment.
+    """
+    version = code_version()
+    specification = spec.model_dump(mode="json")
+    masks = {
+        one.name: {
+            serial: mask_variation(places).name for serial, places in (one.masks or {}).items()
+        }
+        for one in judged
+    }
+    content = {
+        "specification": specification,
+        "dataset": manifest.version,
+        "train": train_sha256,
+        "masks": masks,
+        "items": {one.name: [item.sha256 for item in one.items] for one in judged},
+        "code_version": version,
+    }
+    identity = content_sha256(content)
+    with catalogue.writing() as session:
+        found = session.scalar(select(Experiment).where(Experiment.content_sha256 == identity))
+        if found is None:
+            found = Experiment(
+                name=spec.name,
+                dataset_id=session.scalars(
+                    select(Dataset.id).where(Dataset.version == manifest.version)
+                ).one(),
+                specification=specification,
+                content_sha256=identity,
+                code_version=version,
+                created_at=clock.now(),
+            )
+            session.add(found)
+            session.flush()
+        return found.id, found.uuid
+
+
+def is_recorded(catalogue: Catalogue, experiment_id: int, number: int) -> bool:
+    """Tell whether a run of an experiment is in the catalogue already."""
+    with catalogue.reading() as session:
+        return (
+            session.scalar(
+                select(Run.id).where(Run.experiment_id == experiment_id, Run.ordinal == number)
+            )
+            is not None
+        )
+
+
+def record_run(
+    catalogue: Catalogue,
+    experiment_id: int,
+    run: run_folders.Run,
+    manifest: Manifest,
+    judged: Sequence[Judged],
+    predictions: Mapping[str, Predictions],
+    clock: CivilClock,
+) -> int:
+    """Keep a run, its weights and what it said, in one transaction."""
+    stored = catalogue.store.put_file(run.folder / "weights.safetensors")
+    finished_at = clock.now()
+    with catalogue.writing() as session:
+        model = register_asset(session, stored, "model", finished_at)
+        row = Run(
+            experiment_id=experiment_id,
+            ordinal=run.number,
+            seed=run.seed,
+            machine=_machine(),
+            training_history=[round(float(loss), 6) for loss in run.losses],
+            model_asset_id=model.id,
+            started_at=finished_at - timedelta(seconds=run.seconds),
+            finished_at=finished_at,
+        )
+        session.add(row)
+        session.flush()
+        for one in judged:
+            _add_predictions(session, row.id, one, predictions[one.name], manifest)
+        audit.append(
+            session,
+            "run recorded",
+            {"run": row.uuid, "model": stored.sha256, "dataset": manifest.version},
+            finished_at,
+        )
+        return row.id
+
+
+def _add_predictions(
+    session: Session, run_id: int, judged: Judged, predictions: Predictions, manifest: Manifest
+) -> None:
+    names = manifest.header.class_names
+    asset_ids = _asset_ids(session, judged.items)
+    probabilities = np.exp(predictions.image_log_probabilities())
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    predicted = predictions.image_classes()
+    correct = predictions.crop_classes() == predictions.labels[predictions.crop_frames]
+    crops = np.bincount(predictions.crop_frames, minlength=len(judged.items))
+    crops_correct = np.bincount(predictions.crop_frames, correct, minlength=len(judged.items))
+    session.add_all(
+        Prediction(
+            run_id=run_id,
+            evaluation=judged.name,
+            asset_id=asset_ids[item.sha256],
+            class_name=item.class_name,
+            predicted_class_name=names[predicted[index]],
+            score=float(probabilities[index, predicted[index]]),
+            crops=int(crops[index]),
+            crops_correct=int(crops_correct[index]),
+        )
+        for index, item in enumerate(judged.items)
+    )
+
+
+def _asset_ids(session: Session, items: Sequence[Item]) -> dict[str, int]:
+    hashes = [item.sha256 for item in items]
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), 500):
+        rows = session.execute(
+            select(Asset.sha256, Asset.id).where(Asset.sha256.in_(hashes[start : start + 500]))
+        )
+        found.update((sha256, asset_id) for sha256, asset_id in rows)
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    """Return what bit-identical repetition depends on."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+    }
