@@ -38,7 +38,8 @@ def _shoot(scene: int, defects: NDArray[np.int64], generator: np.random.Generato
     electrons *= np.tile([[0.6, 1.0], [1.0, 0.7]], (ROWS // 2, COLUMNS // 2))
     electrons.flat[defects] += AMPLITUDE_DN
     values = generator.poisson(electrons) + 4 * generator.normal(size=electrons.shape) + 512
-    return np.clip(np.rint(values), 0, 16383).astype(np.uint16)
+    mosaic: Mosaic = np.clip(np.rint(values), 0, 16383).astype(np.uint16)
+    return mosaic
 
 
 def _frame_set(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -94,8 +95,8 @@ def test_an_interrupted_write_leaves_nothing_that_counts(
 ) -> None:
     real_save = np.save
 
-    def interrupted(file: object, array: Mosaic, **options: bool) -> None:
-        real_save(file, array[:3], **options)  # type: ignore[call-overload]
+    def interrupted(file: BinaryIO, array: Mosaic, allow_pickle: bool) -> None:
+        real_save(file, array[:3], allow_pickle=allow_pickle)
         raise KeyboardInterrupt
 
     cache = FrameCache(tmp_path, Decoder())
@@ -110,7 +111,7 @@ def test_an_interrupted_write_leaves_nothing_that_counts(
 @pytest.mark.parametrize(
     ("decoded", "message"),
     [
-        (Decoded(np.zeros((24, 32), np.float32)), "two-dimensional uint16"),  # type: ignore[arg-type]
+        (Decoded(np.zeros((24, 32), np.float32)), "two-dimensional uint16"),
         (Decoded(np.zeros((24, 32), np.uint16), black_level=None), "no black level"),
     ],
 )
