@@ -1,1 +1,1 @@
-"""Camera bodies, recipes, sessions and content control at the shutter; knows nothing of training."""
+"""Cameras, recipes, sessions and content control at the shutter; knows nothing of training."""

@@ -31,7 +31,8 @@ def write_demo_report(
             paragraphs=[
                 (
                     "Each line was fixed before the run. Accuracy is image-level, the mean over the"
-                    " runs; the chance interval comes from permuting class labels over whole sessions."
+                    " runs; the chance interval comes from permuting class labels over"
+                    " whole sessions."
                 )
             ],
             checks=conditions,
@@ -135,22 +136,27 @@ def _virtual_section(catalogue: Catalogue, results: DemoResults) -> Section:
         title="What was simulated, and how far from real ageing",
         paragraphs=[
             (
-                f"{results.cameras} virtual cameras of {amounts.width} x {amounts.height} photosites"
+                f"{results.cameras} virtual cameras of {amounts.width} x {amounts.height}"
+                f" photosites"
                 f" ({', '.join(plan.AGEING_SERIALS)} age, {plan.CONTROL_SERIAL} does not) answered"
                 f" over PTP/IP and were driven by libgphoto2 through {results.shots['sessions']}"
                 f" sessions over {plan.YEARS:.1f} simulated years."
             ),
             (
                 "Ageing is strongly accelerated. The field's prior expects"
-                f" {prior:.3f} new defects a year on a sensor of this size; the count is multiplied by"
+                f" {prior:.3f} new defects a year on a sensor of this size; the count is"
+                f" multiplied by"
                 f" {score.acceleration_count:,.0f} and the amplitude of every defect by"
-                f" {score.acceleration_amplitude:g}. Real sensors of a few years hold a handful of new"
+                f" {score.acceleration_amplitude:g}. Real sensors of a few years hold a"
+                f" handful of new"
                 " defects on many millions of photosites: blind crops such as those used here would"
                 " miss them, and whole-frame evidence or defect-centred patches would be needed."
             ),
             (
-                f"At the scenes' settings ({plan.SCENE_EXPOSURE} s, ISO {plan.SCENE_ISO}) a new defect"
-                f" stands out of the local noise by d' = {quartiles[1]:.1f} in the median (quartiles"
+                f"At the scenes' settings ({plan.SCENE_EXPOSURE} s, ISO {plan.SCENE_ISO}) a"
+                f" new defect"
+                f" stands out of the local noise by d' = {quartiles[1]:.1f} in the median"
+                f" (quartiles"
                 f" {quartiles[0]:.1f} and {quartiles[2]:.1f}); there are"
                 f" {len(score.new_detectability)} of them on the ageing cameras,"
                 f" {amounts.new_defects_per_mille:g} per thousand photosites each."

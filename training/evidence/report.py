@@ -90,7 +90,8 @@ def accuracy_section(summaries: Sequence[ExperimentSummary]) -> Section:
         paragraphs=[
             (
                 "Each point is one run, the dashed line is one half. The chance interval and p come"
-                " from permuting the class labels over whole sessions, because images of one session"
+                " from permuting the class labels over whole sessions, because images of"
+                " one session"
                 " are not independent."
             )
         ],
@@ -128,7 +129,8 @@ def saliency_section(catalogue: Catalogue, summaries: Sequence[ExperimentSummary
         paragraphs=[
             (
                 "A map that follows age does not change with the scene (high correlation between"
-                " scenes), does not follow brightness (low correlation with luminance) and is higher"
+                " scenes), does not follow brightness (low correlation with luminance) and"
+                " is higher"
                 " at the defects that arose between the classes (AUC above one half)."
             )
         ],
