@@ -1,0 +1,125 @@
+"""The parent's end of a camera worker: start it, give it orders with deadlines, kill it.
+
+Knows nothing of cameras; the orders and answers are plain JSON values.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from capture import errors
+from capture.cameras._wire import WireClosedError, receive, send
+from datastore.clocks import Deadline
+
+_PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
+_LAST_WORDS_BYTES: Final = 2000
+_END_S: Final = 2.0
+
+# the driver caches settings for two seconds: a read-back must ask the camera
+_DRIVER_SETTINGS: Final = "ptp2=cachetime=0\n"
+
+
+class WorkerProcess:
+    """A running worker with a home folder of its own."""
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="agetrace-camera-"))
+        settings = self._home / ".gphoto" / "settings"
+        settings.parent.mkdir()
+        settings.write_text(_DRIVER_SETTINGS, encoding="ascii")
+        self._said = self._home / "messages"
+        ours, theirs = socket.socketpair()
+        self._connection = ours
+        with theirs, self._said.open("wb") as said:
+            self._process = subprocess.Popen(  # noqa: S603 (our own module)
+                [sys.executable, "-P", "-m", "capture.cameras._worker", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=(theirs.fileno(),),
+                env=self._environment(),
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Process number of the worker."""
+        return self._process.pid
+
+    def order(self, name: str, timeout_s: float, /, **arguments: Any) -> Any:
+        """Give an order and return its result.
+
+        Raises
+        ------
+        CaptureError
+            As the worker raised it.
+        CameraTimeoutError
+            If the worker did not answer in time; it must be killed then.
+        CameraLostError
+            If the worker died.
+        """
+        deadline = Deadline.after(timeout_s)
+        try:
+            send(self._connection, {"order": name, "arguments": arguments})
+            self._connection.settimeout(deadline.remaining() or None)
+            answer = receive(self._connection)
+        except TimeoutError:
+            raise errors.CameraTimeoutError(
+                f"no answer to {name} within {timeout_s:.1f} s"
+            ) from None
+        except WireClosedError:
+            raise errors.CameraLostError(
+                f"the process that talks to the camera died during {name}: {self._last_words()}"
+            ) from None
+        finally:
+            self._connection.settimeout(None)
+        if "error" in answer:
+            raise _error_class(answer["error"])(answer["message"])
+        return answer["result"]
+
+    def end(self, *, orderly: bool) -> None:
+        """End the process, by force unless `orderly`, and remove its home."""
+        self._connection.close()
+        if orderly:
+            try:
+                self._process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        else:
+            self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _environment(self) -> dict[str, str]:
+        paths = [str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
+        return {
+            **os.environ,
+            "HOME": str(self._home),
+            # untranslated choices, and a camera clock that is read as it is written
+            "LC_ALL": "C.UTF-8",
+            "LANGUAGE": "",
+            "TZ": "UTC",
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+        }
+
+    def _last_words(self) -> str:
+        try:
+            said = self._said.read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
+        except OSError:
+            said = ""
+        lines = said.strip().splitlines()
+        return lines[-1] if lines else "it left no message"
+
+
+def _error_class(name: str) -> type[errors.CaptureError]:
+    found = getattr(errors, name, None)
+    if isinstance(found, type) and issubclass(found, errors.CaptureError):
+        return found
+    return errors.CaptureError

@@ -1,0 +1,121 @@
+"""The process that talks to one camera: takes orders from its parent, one at a time.
+
+Run as `python -m capture.cameras._worker DESCRIPTOR`; the descriptor is a socket to the parent.
+It ends when the parent does. It never touches the catalogue.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from capture.cameras._wire import WireClosedError, receive, send
+from capture.errors import CameraError, CaptureError
+from capture.spool import Spool
+
+_ORDERLY_END_S = 3.0
+
+
+class _Worker:
+    """Carries out orders; holds the camera open between them."""
+
+    def __init__(self) -> None:
+        self._open_body: Any = None
+        self._open_spool: Spool | None = None
+        self.orders: dict[str, Callable[..., Any]] = {
+            "open": self.open,
+            "prepare": lambda: self._body.prepare(),
+            "offered": lambda: self._body.offered(),
+            "clock": lambda: self._body.clock_s(),
+            "apply": lambda wishes: self._body.apply(wishes),
+            "shoot": self._shoot,
+            "list_card": lambda: self._body.list_card(),
+            "fetch": self._fetch,
+            "delete": lambda folder, name: self._body.delete(folder, name),
+            "close": self.close,
+        }
+
+    @property
+    def _body(self) -> Any:
+        if self._open_body is None:
+            raise CameraError("the camera is not open: open it first")
+        return self._open_body
+
+    def open(self, address: str, spool_folder: str) -> dict[str, Any]:
+        """Open a camera and return its identity."""
+        # the parent never imports this module's library, nor does a worker that opens nothing
+        from capture.cameras._body import Body
+
+        self._open_spool = Spool(Path(spool_folder))
+        self._open_body = Body(address)
+        identity: dict[str, Any] = self._open_body.identify()
+        return identity
+
+    def close(self) -> None:
+        """Close the camera if it is open."""
+        if self._open_body is not None:
+            self._open_body.close()
+            self._open_body = None
+
+    def _shoot(self, shot_uuid: str, image_quality: str, deadline_s: float) -> Any:
+        return self._body.shoot(self._spool, shot_uuid, image_quality, deadline_s)
+
+    def _fetch(self, shot_uuid: str, files: list[list[str]]) -> Any:
+        paths = [(folder, name) for folder, name in files]
+        return self._body.fetch(self._spool, shot_uuid, paths)
+
+    @property
+    def _spool(self) -> Spool:
+        if self._open_spool is None:
+            raise CameraError("the camera is not open: open it first")
+        return self._open_spool
+
+
+def _listen(connection: socket.socket, orders: queue.SimpleQueue[dict[str, Any] | None]) -> None:
+    """Pass orders on; once the parent is gone, end the process even in the midst of a call."""
+    try:
+        while True:
+            orders.put(receive(connection))
+    except WireClosedError:
+        orders.put(None)
+        threading.Event().wait(_ORDERLY_END_S)
+        os._exit(1)
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer orders until the parent is gone."""
+    orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
+    worker = _Worker()
+    try:
+        while (message := orders.get()) is not None:
+            try:
+                order = worker.orders[message["order"]]
+                answer = {"result": order(**message["arguments"])}
+            except CaptureError as error:
+                answer = {"error": type(error).__name__, "message": str(error)}
+            except OSError as error:
+                answer = {"error": "CaptureError", "message": f"camera worker: {error}"}
+            send(connection, answer)
+    except WireClosedError:
+        pass
+    finally:
+        worker.close()
+
+
+def main() -> None:
+    """Serve the parent on the socket whose descriptor is the first argument."""
+    # an interrupt at the terminal is for the parent, which finishes the shot in hand
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

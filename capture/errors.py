@@ -1,0 +1,93 @@
+"""Errors of capture: what went wrong at which camera or field, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CaptureError(Exception):
+    """Base of every error of capture: the work failed."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class RequestError(CaptureError):
+    """The request was wrong; no shutter was released for it."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class RecipeError(RequestError):
+    """A recipe is malformed, or asks for something that the fixture does not have."""
+
+
+class UnknownCameraError(RequestError):
+    """A session asks for a camera that the fixture does not mount."""
+
+
+class AddressError(RequestError):
+    """A camera's address has a form that cannot be opened."""
+
+
+class SettingNotOfferedError(RequestError):
+    """A camera does not offer a setting that a recipe asks for."""
+
+
+class ClockRefusedError(RequestError):
+    """A simulated clock was given to a session with a real camera."""
+
+
+class ActuatorSettingsError(RequestError):
+    """The settings of an actuator or of a clock cannot be used."""
+
+
+class CameraError(CaptureError):
+    """A camera failed; its session with the computer is over and it must be opened anew."""
+
+
+class CameraLostError(CameraError):
+    """A camera does not answer, or the connection to it broke."""
+
+
+class CameraBusyError(CameraError):
+    """A camera says that it is busy, or that another program holds it."""
+
+
+class CameraTimeoutError(CameraError):
+    """A camera, or the process that talks to it, did not finish within its deadline."""
+
+
+class WrongSerialError(CameraError):
+    """Another body than the expected one answers at an address."""
+
+
+class SettingNotAppliedError(CameraError):
+    """A camera took a setting without an error and shows another value."""
+
+
+class FilesMissingError(CameraError):
+    """A shot did not deliver the files that its image quality promises."""
+
+
+class ForeignFileError(CameraError):
+    """A camera delivered a file that does not belong to the shot."""
+
+
+class CardFullError(CameraError):
+    """A camera's memory card has no room for another shot."""
+
+
+class DiskFullError(CaptureError):
+    """The spool or the store has no room for what a session will bring."""
+
+
+class SpoolError(CaptureError):
+    """A file of the spool is missing or is not what its sidecar says."""
+
+
+class ActuatorError(CaptureError):
+    """A scene could not be changed, or the body cap not moved."""
+
+
+class ClockError(CaptureError):
+    """The simulated civil clock does not answer."""

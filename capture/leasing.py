@@ -1,0 +1,96 @@
+"""Leases of a session over its fixture and cameras, renewed as it goes on.
+
+A lease outlives a killed process until it runs out. One whose holder was a process of this host
+that no longer runs is given back at once, so that a session can be started again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from datastore.catalogue import Catalogue
+from datastore.leases import Lease, acquire
+from datastore.tables import Lease as LeaseRow
+
+LEASE_S: Final = 120.0
+_HOLDER: Final = re.compile(r"process (\d+) \(start (\d+)\) on (\S+)")
+
+
+class EquipmentLease:
+    """A lease over fixture and cameras that is checked and renewed before each step.
+
+    Parameters
+    ----------
+    lease
+        The acquired lease.
+    """
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._renewed_at_s = time.monotonic()
+
+    def hold(self, step_s: float) -> None:
+        """Make sure that the lease is held, and will be for a step of that many seconds.
+
+        Raises
+        ------
+        datastore.errors.LeaseLostError
+            If it is not: the session must stop.
+        """
+        left_s = LEASE_S - (time.monotonic() - self._renewed_at_s)
+        if left_s < LEASE_S / 2 + step_s:
+            self._lease.renew(LEASE_S + step_s)
+            # a longer lease than usual is renewed earlier than needed, never too late
+            self._renewed_at_s = time.monotonic()
+        else:
+            self._lease.check()
+
+    def release(self) -> None:
+        """Give the equipment back."""
+        self._lease.release()
+
+
+def lease_equipment(catalogue: Catalogue, resources: Sequence[str]) -> EquipmentLease:
+    """Take exclusive use of a fixture and its cameras.
+
+    Raises
+    ------
+    datastore.errors.LeaseHeldError
+        If another session that may still run holds one of them.
+    """
+    _release_abandoned(catalogue, resources)
+    return EquipmentLease(acquire(catalogue, resources, _this_process(), LEASE_S))
+
+
+def _this_process() -> str:
+    pid = os.getpid()
+    return f"process {pid} (start {_start_of(pid)}) on {socket.gethostname()}"
+
+
+def _start_of(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None if it does not run."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    # the command's name, in parentheses, may hold spaces
+    return int(stat.rpartition(")")[2].split()[19])
+
+
+def _release_abandoned(catalogue: Catalogue, resources: Sequence[str]) -> None:
+    with catalogue.reading() as transaction:
+        rows = list(transaction.scalars(select(LeaseRow).where(LeaseRow.resource.in_(resources))))
+    for row in rows:
+        match = _HOLDER.fullmatch(row.holder)
+        if match is None or match[3] != socket.gethostname():
+            continue
+        if _start_of(int(match[1])) != int(match[2]):
+            Lease(catalogue, (row.resource,), row.holder, row.fencing_token).release()
