@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
@@ -55,6 +56,34 @@ class Frozen:
     constraints: tuple[Finding, ...]
     waived: tuple[Waiver, ...]
     summary: BalanceSummary
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "version": self.version,
+            "name": self.name,
+            "created": self.created,
+            "counts": [asdict(count) for count in self.counts],
+            "left_out": self.left_out,
+            "constraints": [finding.model_dump() for finding in self.constraints],
+            "waived": [waiver.model_dump() for waiver in self.waived],
+            "summary": asdict(self.summary),
+        }
+
+    def to_text(self) -> str:
+        """Return lines for people: counts, constraints, what was left out, associations."""
+        done = "frozen" if self.created else "was frozen before"
+        lines = [f"{self.name} {self.version} {done}"]
+        lines += [f"  {c.block} {c.class_name} {c.camera_serial}: {c.items}" for c in self.counts]
+        lines += [f"  {one.constraint}: {one.state}: {one.sentence}" for one in self.constraints]
+        lines += [f"  waived {one.constraint}: {one.reason}" for one in self.waived]
+        lines += [f"  left out {number}: {why}" for why, number in self.left_out.items()]
+        lines += [
+            f"  {factor.factor} and label: Cramér's V {factor.cramers_v:.2f}"
+            for factor in self.summary.factors
+            if factor.cramers_v is not None
+        ]
+        return "\n".join(lines)
 
 
 def freeze(catalogue: Catalogue, spec: Spec, at: datetime) -> Frozen:

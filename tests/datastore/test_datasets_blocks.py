@@ -170,7 +170,7 @@ def test_a_names_rank_does_not_depend_on_the_other_names() -> None:
 
 
 def test_named_scenes_are_the_test() -> None:
-    blocks = {
+    blocks: dict[str, dict[str, Any]] = {
         "scenes": {"validation": ["meadow"], "test": ["beach", "street"]},
         "sessions_per_class": {"validation": 1, "test": 1},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -100,6 +101,20 @@ def test_counts_and_summary_describe_every_block_class_and_camera(filled: Catalo
     }
     assert [one.name for one in frozen.summary.classes] == ["early", "late"]
     assert sum(frozen.left_out.values()) + len(manifest.items) == len(make_frames())
+
+
+def test_what_was_frozen_can_be_told_to_people_and_programs(catalogue: Catalogue) -> None:
+    controlled, biased = freeze_both(catalogue)
+    document = json.loads(json.dumps(biased.to_json(), allow_nan=False))
+    assert document["version"] == biased.version
+    assert document["waived"][0]["constraint"] == "same-scenes"
+    assert {row["block"] for row in document["counts"]} == {"train", "validation", "new-session"}
+    told = controlled.to_text()
+    assert controlled.version in told
+    assert "same-scenes: proved: 9 scenes" in told
+    assert "in no block" in told
+    assert "scene and label: Cramér's V 0.00" in told
+    assert "waived same-scenes: as in everyday collections" in biased.to_text()
 
 
 def test_freezing_again_changes_nothing(filled: Catalogue) -> None:
