@@ -49,8 +49,8 @@ class ExperimentSpec(BaseModel):
     weight_decay
         As the optimiser understands it.
     precision
-        ``bfloat16`` computes convolutions in reduced precision; it is faster on processors that
-        have it.
+        ``bfloat16`` computes convolutions in reduced precision: 1.5 times faster on processors with
+        AVX512-BF16 or AMX, 7 times slower on those without.
     channels_last
         Memory layout of the maps; faster on most processors.
     runs
@@ -81,7 +81,7 @@ class ExperimentSpec(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
     schedule: Literal["one-cycle"] = "one-cycle"
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     runs: Positive = 10
     seed: Annotated[int, Field(ge=0)] = 0
