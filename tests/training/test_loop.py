@@ -74,9 +74,8 @@ def _image_accuracy(predictions: Predictions) -> float:
     return accuracy(counts)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_defect_trace_is_learned_and_recognised_on_new_scenes(precision: str) -> None:
-    spec = _spec(precision=precision)
+def test_a_defect_trace_is_learned_and_recognised_on_new_scenes() -> None:
+    spec = _spec()
     trained = train_network(spec, _frame_set(range(8), range(4), 120), 2, seed=1)
     clean = _frame_set(range(20, 26), range(4, 8), 120)
     predictions = predict(spec, trained.network, clean)
@@ -102,6 +101,16 @@ def test_reruns_are_bit_identical_and_seeds_differ() -> None:
     assert not np.array_equal(first.losses, other.losses)
 
 
+def test_reduced_precision_follows_full_precision() -> None:
+    frames = _frame_set(range(4), range(2), 120)
+    full, reduced = (
+        train_network(_spec(steps=10, precision=precision), frames, 2, seed=5)
+        for precision in ("float32", "bfloat16")
+    )
+    np.testing.assert_allclose(reduced.losses, full.losses, atol=0.05)
+    assert not np.array_equal(reduced.losses, full.losses)
+
+
 def test_training_leaves_the_callers_random_state_alone() -> None:
     before = torch.random.get_rng_state()
     train_network(_spec(steps=10), _frame_set(range(2), range(2), 0), 2, seed=5)
@@ -123,6 +132,11 @@ def test_a_diverging_run_says_so() -> None:
     )
     with pytest.raises(DivergedError, match=r"'trace': the loss of step 1 is nan"):
         train_network(spec.model_copy(update={"transform": "linear"}), broken, 2, seed=0)
+
+
+def test_every_class_needs_frames_to_learn_from() -> None:
+    with pytest.raises(ExperimentError, match=r"of the classes \[0, 1\], expected all of 0 to 2"):
+        train_network(_spec(), _frame_set(range(2), range(2), 0), 3, seed=0)
 
 
 def test_an_epoch_shows_every_frame_once_and_pairs_equal_content() -> None:
@@ -271,6 +285,12 @@ def test_a_spec_names_every_fault() -> None:
         read_spec("name: [")
     with pytest.raises(ExperimentError, match="spec: "):
         read_spec("just text")
+
+
+def test_the_explanations_example_is_a_spec() -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanations" / "experiments.md"
+    text = page.read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert read_spec(text).name == "controlled"
 
 
 def test_frame_sets_need_a_value_for_every_frame() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.experiments.errors import DivergedError
+from training.experiments.errors import DivergedError, ExperimentError
 from training.experiments.frame_set import FrameSet
 from training.experiments.order import CropPlaces, training_batches
 from training.experiments.spec import ExperimentSpec
@@ -99,11 +99,19 @@ def train_network(
 
     Raises
     ------
+    ExperimentError
+        When a class has no frame to learn from.
     DivergedError
         When a loss is not finite.
     PatchError
         When the frames are smaller than a patch.
     """
+    present = np.unique(frames.labels).tolist()
+    if present != list(range(classes)):
+        raise ExperimentError(
+            f"experiment {spec.name!r}: frames to train on are of the classes {present}, "
+            f"expected all of 0 to {classes - 1}"
+        )
     set_threads(spec.threads)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
