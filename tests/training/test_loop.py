@@ -107,7 +107,8 @@ def test_reduced_precision_follows_full_precision() -> None:
         train_network(_spec(steps=10, precision=precision), frames, 2, seed=5)
         for precision in ("float32", "bfloat16")
     )
-    np.testing.assert_allclose(reduced.losses, full.losses, atol=0.05)
+    # Before the differences grow, as those of any rounding do.
+    np.testing.assert_allclose(reduced.losses[:3], full.losses[:3], atol=0.005)
     assert not np.array_equal(reduced.losses, full.losses)
 
 
