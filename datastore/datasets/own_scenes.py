@@ -42,7 +42,8 @@ def draw_own_scenes(spec: OwnScenesSpec, parent: Manifest) -> Selection:
     SpecError
         If the parent is no controlled dataset.
     ConstraintError
-        If the parent has fewer scenes in a block than there are classes.
+        If the parent has fewer scenes in a block than there are classes, or a camera did not see
+        the scenes of every class.
     """
     controls = {"same-scenes", "same-settings", "same-counts"}
     if parent.header.uncontrolled or controls & parent.header.spec.waived:
@@ -56,7 +57,9 @@ def draw_own_scenes(spec: OwnScenesSpec, parent: Manifest) -> Selection:
     for owning, drawn in _DRAWN:
         owners = _owners(spec, classes, parent.block(owning), owning)
         own = _own_items(parent.block(drawn), owners, left_out)
-        chosen += _matched(spec, classes, own, left_out)
+        matched = _matched(spec, classes, own, left_out)
+        _require_cameras(parent, drawn, matched)
+        chosen += matched
     return Selection(tuple(sorted(chosen, key=content_order)), dict(sorted((+left_out).items())))
 
 
@@ -75,6 +78,16 @@ def _owners(
             f" {len(classes)} classes that own different ones",
         )
     return {scene: classes[at // share] for at, scene in enumerate(scenes[: share * len(classes)])}
+
+
+def _require_cameras(parent: Manifest, block: Block, items: Sequence[Item]) -> None:
+    lost = {item.camera for item in parent.block(block)} - {item.camera for item in items}
+    if lost:
+        raise ConstraintError(
+            "same-counts",
+            f"block {block} of camera {min(map(str, lost))} has no frames of each class's own"
+            " scenes: try another seed",
+        )
 
 
 def _own_items(items: Sequence[Item], owners: dict[str, str], left_out: Counter[str]) -> list[Item]:

@@ -104,7 +104,11 @@ def find_frames(
         elif shot.triggered_at is None:
             passed_over["time unknown"] += 1
         else:
-            frames.append(_frame(spec, cameras, row))
+            try:
+                frames.append(_frame(spec, cameras, row))
+            except ValueError:
+                # `bulb`, or an aperture of 0: nothing that could be equal in every class
+                passed_over["settings are no numbers"] += 1
     return frames, passed_over
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -174,6 +175,33 @@ def test_shots_that_are_not_registered_or_warm_up_are_left_out(catalogue: Catalo
     assert frozen.left_out["warm-up"] == 1
     hashes = {item.sha256 for item in load(catalogue, frozen.version).items}
     assert not hashes & {frames[0].sha256, frames[1].sha256}
+
+
+def test_a_shot_whose_exposure_is_no_number_is_left_out_and_counted(filled: Catalogue) -> None:
+    spare = make_frames(sessions=5)[-1]
+    with filled.writing() as session:
+        camera = session.scalars(select(tables.Camera)).one()
+        shot = tables.Shot(
+            session_id=session.scalars(select(tables.Session.id).limit(1)).one(),
+            camera=camera,
+            sequence=10_000,
+            kind=spare.kind,
+            triggered_at=spare.triggered_at,
+            exposure="bulb",
+            events=[tables.ShotEvent(name="registered", at=spare.triggered_at)],
+            assets=[tables.Asset(sha256=spare.sha256, bytes=1, role="raw", created_at=AT)],
+        )
+        session.add(shot)
+    assert freeze(filled, dataset_spec(), AT).left_out["settings are no numbers"] == 1
+
+
+def test_of_two_freezes_at_once_one_writes_and_both_agree(filled: Catalogue) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        frozen = list(pool.map(lambda _: freeze(filled, dataset_spec(), AT), range(4)))
+    assert len({one.version for one in frozen}) == 1
+    assert sorted(one.created for one in frozen) == [False, False, False, True]
+    with filled.reading() as session:
+        assert session.scalar(select(func.count()).select_from(tables.Dataset)) == 1
 
 
 def test_a_dataset_answers_to_version_prefix_and_name(filled: Catalogue) -> None:

@@ -173,6 +173,18 @@ def test_too_few_scenes_to_share_are_refused() -> None:
         draw(parent)
 
 
+def test_a_camera_that_did_not_see_every_classs_scenes_is_named() -> None:
+    frames = make_frames(scenes=SCENES) + make_frames(scenes=SCENES[:4], cameras=("6002",))
+    # of the second camera's scenes one each is for train, test and validation's two
+    blocks = {
+        "scenes": {"validation": ["scene-0", "scene-1"], "test": ["scene-2"]},
+        "sessions_per_class": {"validation": 1, "test": 1},
+    }
+    parent = freeze_frames(dataset_spec(cameras=["6001", "6002"], blocks=blocks), frames)
+    with pytest.raises(ConstraintError, match="camera Nikon D750 6002 has no frames of each"):
+        draw(parent)
+
+
 def test_a_biased_set_is_no_parent(biased: Manifest) -> None:
     with pytest.raises(SpecError, match="not content-controlled"):
         draw(biased)
