@@ -65,7 +65,7 @@ def class_scores(spec: ExperimentSpec, network: nn.Module, crops: Tensor) -> Ten
 def _optimiser(spec: ExperimentSpec, network: nn.Module) -> torch.optim.Optimizer:
     weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
     others = [parameter for parameter in network.parameters() if parameter.ndim != 4]
-    # Only convolutions are decayed, as in SRNet's code; batch norm would undo nothing else.
+    # Only convolutions are decayed, as in SRNet's code.
     groups = [
         {"params": weights, "weight_decay": spec.weight_decay},
         {"params": others, "weight_decay": 0.0},
