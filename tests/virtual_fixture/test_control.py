@@ -285,6 +285,23 @@ def test_scenes_and_the_default_description_are_printed(command: str) -> None:
     printed = python_fixtures(command)
     assert printed.returncode == 0
     if command == "scenes":
-        assert "flat-panel" in printed.stdout.split()
+        names = printed.stdout.split()
+        assert "flat-panel" in names
+        entries = json.loads(python_fixtures("scenes", "--json").stdout)
+        assert [entry["name"] for entry in entries] == names
     else:
         assert len(yaml.safe_load(printed.stdout)["cameras"]) == 2
+
+
+def test_every_request_field_and_fault_is_in_the_manual(fixture: RunningFixture) -> None:
+    manual = Path(__file__).parents[2] / "docs" / "how-to" / "virtual-fixture.md"
+    text = manual.read_text(encoding="utf-8")
+    with pytest.raises(ControlRefusedError) as caught:
+        fixture.put("/faults", {NIKON: ["tired"]})
+    faults = caught.value.message.partition("known are ")[2].split(", ")
+    with pytest.raises(ControlRefusedError) as caught:
+        fixture.put("/weather", {})
+    paths = caught.value.message.partition("there are ")[2].split(", ")
+    assert len(faults) > 5 and len(paths) > 5
+    for word in (*faults, *paths):
+        assert f"`{word}`" in text or f"PUT {word}`" in text, f"{word} is missing"

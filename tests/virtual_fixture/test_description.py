@@ -79,6 +79,7 @@ def camera(**fields: Any) -> dict[str, Any]:
         (camera(address="localhost"), r"cameras\[0\]: address: 'localhost'"),
         (camera(port=70_000), r"cameras\[0\]: port: 70000"),
         (camera(profile="canon"), r"cameras\[0\]: profile: 'canon'"),
+        (camera(model="VF-1"), r"cameras\[0\]: model: libgphoto2 takes 'VF-1' for a Nikon 1"),
         (camera(width=383), r"cameras\[0\]: width: 383"),
         (camera(serial=7100001), r"cameras\[0\]: serial: 7100001"),
         (camera(ageing={"speed": 2}), r"cameras\[0\]: ageing: unknown field speed"),
