@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
+import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ class ControlFailedError(Exception):
 
 
 class ControlEndpoint:
-    """A control endpoint; keeps its connection, follows no redirects.
+    """A control endpoint; keeps its connection, follows no redirects, serves any thread.
 
     Parameters
     ----------
@@ -51,6 +52,7 @@ class ControlEndpoint:
             parts.hostname or "", port, timeout=_DEADLINE_S
         )
         self._url = url
+        self._lock = threading.Lock()
 
     def get(self, path: str) -> dict[str, Any]:
         """GET a path; ControlFailedError unless the answer is a JSON object."""
@@ -61,17 +63,8 @@ class ControlEndpoint:
         return self._request("PUT", path, json.dumps(body).encode())
 
     def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        try:
-            status, data = self._exchange(method, path, body)
-        except (http.client.HTTPException, ConnectionError):
-            # the kept connection may have been closed in a pause: once more with a new one
-            self._connection.close()
-            try:
-                status, data = self._exchange(method, path, body)
-            except (OSError, http.client.HTTPException) as error:
-                raise self._failure(error) from None
-        except OSError as error:
-            raise self._failure(error) from None
+        with self._lock:
+            status, data = self._answer(method, path, body)
         try:
             answer = json.loads(data)
         except ValueError:
@@ -81,6 +74,19 @@ class ControlEndpoint:
         if status != http.client.OK:
             raise ControlFailedError(f"{self._url}{path}: {answer.get('error', status)}")
         return answer
+
+    def _answer(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
+        try:
+            return self._exchange(method, path, body)
+        except (http.client.HTTPException, ConnectionError):
+            # the kept connection may have been closed in a pause: once more with a new one
+            self._connection.close()
+        except OSError as error:
+            raise self._failure(error) from None
+        try:
+            return self._exchange(method, path, body)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(error) from None
 
     def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body is not None else {}

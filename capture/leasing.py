@@ -35,7 +35,7 @@ class EquipmentLease:
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self._renewed_at_s = time.monotonic()
+        self._held_until_s = time.monotonic() + LEASE_S
 
     def hold(self, step_s: float) -> None:
         """Make sure that the lease is held, and will be for a step of that many seconds.
@@ -45,13 +45,12 @@ class EquipmentLease:
         datastore.errors.LeaseLostError
             If it is not: the session must stop.
         """
-        left_s = LEASE_S - (time.monotonic() - self._renewed_at_s)
-        if left_s < LEASE_S / 2 + step_s:
-            self._lease.renew(LEASE_S + step_s)
-            # a longer lease than usual is renewed earlier than needed, never too late
-            self._renewed_at_s = time.monotonic()
-        else:
+        now_s = time.monotonic()
+        if self._held_until_s - now_s > LEASE_S / 2 + step_s:
             self._lease.check()
+            return
+        self._lease.renew(LEASE_S + step_s)
+        self._held_until_s = now_s + LEASE_S + step_s
 
     def release(self) -> None:
         """Give the equipment back."""

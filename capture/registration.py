@@ -83,7 +83,7 @@ def register_shot(
     shot: PlannedShot,
     examined: ExaminedShot,
     read_back: ReadBack | None,
-    released_at: datetime,
+    released_after_s: float | None,
     at: datetime,
     source: str,
 ) -> Settled:
@@ -102,8 +102,8 @@ def register_shot(
         Its files.
     read_back
         Settings as the camera showed them, None where that is not known any more.
-    released_at
-        Civil time of the release.
+    released_after_s
+        Time from the plan's civil time to the release, None where that is not known any more.
     at
         Civil time now.
     source
@@ -116,7 +116,7 @@ def register_shot(
             shot,
             checks.sentences(foreign),
             at,
-            released_at=released_at,
+            was_triggered=True,
             numbers=checks.numbers(foreign),
         )
     files = [
@@ -132,7 +132,7 @@ def register_shot(
         transaction,
         shot.shot_id,
         [
-            ("triggered", released_at, None),
+            ("triggered", shot.planned_at, {"released_after_s": released_after_s}),
             ("downloaded", at, {"source": source, "files": files}),
             ("verified", at, {"findings": checks.numbers(examined.findings)}),
             (REGISTERED, at, None),
@@ -175,13 +175,13 @@ def fail_shot(
     reason: str,
     at: datetime,
     *,
-    released_at: datetime | None = None,
+    was_triggered: bool = False,
     numbers: Mapping[str, Any] | None = None,
 ) -> Settled:
     """Write that a shot failed, and why; its row stays as the record of the attempt."""
     events: list[tuple[str, datetime, dict[str, Any] | None]] = []
-    if released_at is not None:
-        events.append(("triggered", released_at, None))
+    if was_triggered:
+        events.append(("triggered", shot.planned_at, None))
     detail: dict[str, Any] = {"reason": reason}
     if numbers:
         detail["numbers"] = dict(numbers)

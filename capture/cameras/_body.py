@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import gphoto2
 
-from capture.cameras._choices import NAMES, choice_for, parse_image_quality, parse_number
+from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
 from capture.errors import (
     CameraBusyError,
     CameraError,

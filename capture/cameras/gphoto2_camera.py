@@ -7,6 +7,7 @@ previous shot's file for ever after. `open` starts a fresh one.
 from __future__ import annotations
 
 import ipaddress
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -85,6 +86,8 @@ class Gphoto2Camera:
         self._spool = Spool(spool_folder)
         self._margin_s = margin_s
         self._worker: WorkerProcess | None = None
+        # an interrupted session closes its cameras while their last orders may still be at work
+        self._lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
@@ -144,13 +147,7 @@ class Gphoto2Camera:
         SettingNotAppliedError
             If it took one without an error and shows another value.
         """
-        wishes = {
-            "exposure": str(settings.exposure),
-            "iso": settings.iso,
-            "f_number": settings.f_number,
-            "image_quality": settings.image_quality,
-        }
-        return ReadBack(**self._order("apply", wishes=wishes))
+        return ReadBack(**self._order("apply", wishes=settings.fields()))
 
     def shoot(self, shot_uuid: str, settings: CameraSettings) -> Delivery:
         """Release the shutter once and bring all files of the shot into the spool, durably.
@@ -192,14 +189,15 @@ class Gphoto2Camera:
 
     def close(self) -> None:
         """Close the camera and end its worker; closing a closed one does nothing."""
-        if self._worker is None:
-            return
-        try:
-            self._order("close")
-        except CaptureError:
-            return
-        worker, self._worker = self._worker, None
-        worker.end(orderly=True)
+        with self._lock:
+            if self._worker is None:
+                return
+            try:
+                self._order("close")
+            except CaptureError:
+                return
+            worker, self._worker = self._worker, None
+            worker.end(orderly=True)
 
     def _delivery(self, shot_uuid: str) -> Delivery:
         shot = self._spool.read(shot_uuid)
@@ -208,15 +206,16 @@ class Gphoto2Camera:
         return Delivery(shot.files, float(shot.facts["released_after_s"]))
 
     def _order(self, order: str, timeout_s: float | None = None, /, **arguments: Any) -> Any:
-        if self._worker is None:
-            raise CameraLostError(f"the camera at {self.address} is closed: open it first")
-        try:
-            return self._worker.order(order, timeout_s or self._margin_s, **arguments)
-        except RequestError:
-            raise
-        except CaptureError as error:
-            worker, self._worker = self._worker, None
-            worker.end(orderly=False)
-            if self.address in str(error) or self._port_path in str(error):
+        with self._lock:
+            if self._worker is None:
+                raise CameraLostError(f"the camera at {self.address} is closed: open it first")
+            try:
+                return self._worker.order(order, timeout_s or self._margin_s, **arguments)
+            except RequestError:
                 raise
-            raise type(error)(f"the camera at {self.address}: {error}") from None
+            except CaptureError as error:
+                worker, self._worker = self._worker, None
+                worker.end(orderly=False)
+                if self.address in str(error) or self._port_path in str(error):
+                    raise
+                raise type(error)(f"the camera at {self.address}: {error}") from None

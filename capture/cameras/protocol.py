@@ -39,6 +39,15 @@ class CameraSettings:
     f_number: float | None
     image_quality: str
 
+    def fields(self) -> dict[str, str | int | float | None]:
+        """Return the settings by field as JSON values, the exposure as a rational text."""
+        return {
+            "exposure": str(self.exposure),
+            "iso": self.iso,
+            "f_number": self.f_number,
+            "image_quality": self.image_quality,
+        }
+
 
 @dataclass(frozen=True)
 class ReadBack:

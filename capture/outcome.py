@@ -1,0 +1,72 @@
+"""What became of a session, for people and programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SessionOutcome:
+    """What became of a session.
+
+    Attributes
+    ----------
+    session_uuid
+        The session.
+    state
+        `completed`, `partial`, `aborted` or `failed`.
+    reason
+        Why it is not completed, None if it is.
+    frames_planned
+        Frames that the recipe asks for, over all cameras.
+    frames_registered, frames_quarantined, attempts_failed
+        Shots by their end; a quarantined shot is registered as well.
+    seconds
+        How long it took.
+    settled_by_reconciling
+        Shots of earlier sessions that were settled first.
+    """
+
+    session_uuid: str
+    state: str
+    reason: str | None
+    frames_planned: int
+    frames_registered: int
+    frames_quarantined: int
+    attempts_failed: int
+    seconds: float
+    settled_by_reconciling: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a completed session, 130 for an interrupted one, 1 otherwise."""
+        return {"completed": 0, "aborted": 130}.get(self.state, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the outcome as JSON values."""
+        return {
+            "session_id": self.session_uuid,
+            "state": self.state,
+            "reason": self.reason,
+            "frames_planned": self.frames_planned,
+            "frames_registered": self.frames_registered,
+            "frames_quarantined": self.frames_quarantined,
+            "attempts_failed": self.attempts_failed,
+            "seconds": round(self.seconds, 3),
+            "settled_by_reconciling": self.settled_by_reconciling,
+        }
+
+    def summary(self) -> str:
+        """Return the outcome as a sentence or two."""
+        text = (
+            f"session {self.session_uuid} {self.state}: {self.frames_registered} of"
+            f" {self.frames_planned} frames registered in {self.seconds:.1f} s"
+        )
+        if self.frames_quarantined:
+            text += f", {self.frames_quarantined} quarantined"
+        if self.attempts_failed:
+            text += f", {self.attempts_failed} attempts failed"
+        if self.settled_by_reconciling:
+            text += f"; {self.settled_by_reconciling} shots of an earlier session were settled"
+        return text + (f". {self.reason}" if self.reason else "")
