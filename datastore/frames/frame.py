@@ -192,7 +192,9 @@ def _read_tiff(path: Path) -> Frame:
             pixels = page.asarray()
             bits = int(page.bitspersample)
             pattern = page.tags.get(tiff.CFA_PATTERN)
-    except (tifffile.TiffFileError, ValueError, OSError, IndexError, KeyError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # it fails in many ways on damaged files
         raise FrameError(f"{path} cannot be decoded as a TIFF: {error}") from error
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16) or pixels.size == 0:
         raise UnsupportedFrameError(

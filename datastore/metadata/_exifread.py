@@ -22,6 +22,9 @@ from datastore.metadata._facts import (
 )
 
 _MEMORY_BYTES = 2 << 30
+# tags that it has no names for
+_AMBIENT_TEMPERATURE = "EXIF Tag 0x9400"
+_CAMERA_SERIAL_NUMBER = "Image Tag 0xC62F"
 
 
 class ExifRead:
@@ -91,7 +94,7 @@ def _metadata(tags: dict[str, Any]) -> FileMetadata:
         make=clean_text(first("Image Make")),
         model=clean_text(first("Image Model")),
         serial=serial_number(
-            first("EXIF BodySerialNumber", "MakerNote SerialNumber", "Image CameraSerialNumber")
+            first("EXIF BodySerialNumber", "MakerNote SerialNumber", _CAMERA_SERIAL_NUMBER)
         ),
         taken_at=moment,
         taken_at_local=local,
@@ -101,7 +104,7 @@ def _metadata(tags: dict[str, Any]) -> FileMetadata:
         iso=whole_number(first("EXIF ISOSpeedRatings", "Image ISOSpeedRatings")),
         f_number=number(first("EXIF FNumber", "Image FNumber")) or None,
         camera_temperature_c=temperature(
-            first("MakerNote CameraTemperature", "EXIF AmbientTemperature")
+            first("MakerNote CameraTemperature", _AMBIENT_TEMPERATURE)
         ),
         width=whole_number(first("EXIF ExifImageWidth")),
         height=whole_number(first("EXIF ExifImageLength")),

@@ -11,6 +11,7 @@ import resource
 import select
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ class ExifTool:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # of a request that it no longer took
+                    pipe.close()
         self._process = None
 
     def _execute(self, path: Path) -> bytes:
