@@ -45,6 +45,10 @@ def _written_in_quotes(value: Any) -> Any:
     return value.strip()
 
 
+def _all_unknown_for_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
 class SensorDescription(_Model):
     """A camera's sensor; what is unknown is null."""
 
@@ -64,7 +68,9 @@ class CameraDescription(_Model):
     model: str = Field(min_length=1)
     address: str = Field(min_length=1)
     profile: Literal["nikon", "generic"] | None = None
-    sensor: SensorDescription = SensorDescription()
+    sensor: Annotated[SensorDescription, BeforeValidator(_all_unknown_for_null)] = (
+        SensorDescription()
+    )
 
 
 class SceneDescription(_Model):

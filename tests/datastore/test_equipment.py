@@ -43,6 +43,7 @@ cameras:
     model: Z 30
     address: "ptpip:127.0.0.3:15740"
     profile: null
+    sensor: null
 scenes:
   - {name: brick-bottle, background: brick, foreground: bottle, illumination: daylight}
   - {name: cork-gears, background: cork, foreground: gears, illumination: tungsten}

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import event, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from datastore import timeslots
@@ -339,7 +338,7 @@ def test_camera_kind_and_time_are_found_by_their_index(large: Catalogue, backend
             after=(START + timedelta(days=3), 4321),
             page_size=100,
         )
-        dialect = sqlite.dialect() if backend == "sqlite" else postgresql.dialect()
+        dialect = transaction.get_bind().dialect
         compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         explain = "explain query plan " if backend == "sqlite" else "explain "
         rows = transaction.connection().exec_driver_sql(explain + str(compiled)).all()
