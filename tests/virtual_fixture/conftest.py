@@ -19,7 +19,7 @@ Answer = dict[str, Any]
 RunSteps = Callable[..., list[Answer]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
     """Two small cameras, Nikon and generic; a second of exposure takes a hundredth."""
     description = small_description({"profile": "nikon"}, {"profile": "generic"})
@@ -29,12 +29,15 @@ def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture
 
 
 @pytest.fixture(autouse=True)
-def _sound_and_timed(request: pytest.FixtureRequest) -> None:
-    """Begin each test that uses the running fixture without faults and in both bodies' lives."""
+def _as_at_the_start(request: pytest.FixtureRequest) -> None:
+    """Begin each test that uses the running fixture in the same surroundings, without faults."""
     if "fixture" in request.fixturenames:
         running: RunningFixture = request.getfixturevalue("fixture")
         running.put("/faults", {NIKON: [], GENERIC: []})
+        running.put("/exposure-time-scale", {"exposure_time_scale": 0.01})
         running.put("/civil-time", {"civil_time": "2024-03-01T12:00:00Z"})
+        running.put("/lamp", {"lamp_level": 1.0})
+        running.put("/cap", {"cap_on": False})
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -202,14 +201,14 @@ def test_the_folder_holds_truth_and_the_fixture_file(fixture: RunningFixture) ->
 def test_start_prints_where_it_is_and_stop_ends_every_process(tmp_path: Path) -> None:
     state_folder = tmp_path / "state"
     description = tmp_path / "description.yaml"
-    description.write_text(yaml.safe_dump(small_description({}, {})), encoding="utf-8")
+    description.write_text(yaml.safe_dump(small_description()), encoding="utf-8")
     begun = time.monotonic()
     started = python_fixtures("start", str(state_folder), "--description", str(description))
     assert started.returncode == 0, started.stderr
     assert time.monotonic() - begun < 10
     where = json.loads(started.stdout)
     assert where == json.loads((state_folder / "control.json").read_text(encoding="utf-8"))
-    assert [camera["serial"] for camera in where["cameras"]] == [NIKON, GENERIC]
+    assert [camera["serial"] for camera in where["cameras"]] == [NIKON]
     again = python_fixtures("start", str(state_folder), "--description", str(description))
     assert again.returncode == 2
     assert "runs in" in again.stderr and "Traceback" not in again.stderr
@@ -249,35 +248,24 @@ def test_an_address_in_use_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in started.stderr
 
 
-def test_cameras_end_with_a_killed_control_process(tmp_path: Path) -> None:
+def test_a_state_folder_outlives_killed_processes(tmp_path: Path, run_steps: RunSteps) -> None:
     with running_fixture(tmp_path, small_description({}, {})) as fixture:
-        cameras = [camera["pid"] for camera in fixture.get()["cameras"]]
-        os.kill(fixture.pid, signal.SIGKILL)
-        wait_until_gone(*cameras)
-    # The folder that it left behind can be used at once.
-    shutil.rmtree(fixture.state_folder / "truth")
-    with running_fixture(tmp_path, small_description({}, {})) as again:
-        assert (again.state_folder / "truth" / f"{NIKON}.json").exists()
-
-
-def test_a_killed_camera_is_reported(tmp_path: Path) -> None:
-    with running_fixture(tmp_path, small_description({}, {})) as fixture:
-        first, _ = fixture.get()["cameras"]
-        os.kill(first["pid"], signal.SIGKILL)
+        (shot,) = run_steps(fixture.gphoto_port(NIKON), ["shoot", 2])
+        assert [name for _, name in shot["result"]] == ["DSC_0001.DNG", "DSC_0001.JPG"]
+        truth = (fixture.state_folder / "truth" / f"{NIKON}.json").read_bytes()
+        first, second = fixture.get()["cameras"]
+        os.kill(second["pid"], signal.SIGKILL)
         deadline = time.monotonic() + 5
-        while fixture.get()["cameras"][0]["running"]:
-            assert time.monotonic() < deadline
+        while fixture.get()["cameras"][1]["running"]:
+            assert time.monotonic() < deadline, "the killed camera is not reported"
             time.sleep(0.02)
-        assert [camera["running"] for camera in fixture.get()["cameras"]] == [False, True]
-
-
-def test_shots_are_numbered_on_after_a_new_start(tmp_path: Path, run_steps: RunSteps) -> None:
-    names = []
-    for _ in range(2):
-        with running_fixture(tmp_path, small_description()) as fixture:
-            (shot,) = run_steps(fixture.gphoto_port(NIKON), ["shoot", 2])
-            names.append([name for _, name in shot["result"]])
-    assert names == [["DSC_0001.DNG", "DSC_0001.JPG"], ["DSC_0002.DNG", "DSC_0002.JPG"]]
+        assert fixture.get()["cameras"][0]["running"]
+        os.kill(fixture.pid, signal.SIGKILL)
+        wait_until_gone(first["pid"])
+    with running_fixture(tmp_path, small_description({})) as again:
+        (shot,) = run_steps(again.gphoto_port(NIKON), ["shoot", 2])
+        assert [name for _, name in shot["result"]] == ["DSC_0002.DNG", "DSC_0002.JPG"]
+        assert (again.state_folder / "truth" / f"{NIKON}.json").read_bytes() == truth
 
 
 @pytest.mark.parametrize("command", ["scenes", "describe"])

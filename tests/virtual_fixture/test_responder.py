@@ -1,11 +1,14 @@
 """The PTP/IP responder, met with libgphoto2 in a process of its own."""
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
 import signal
+import socket
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -21,7 +24,8 @@ import rawpy
 
 from fixtures.ptp.camera import Camera, Exposure, Identity, NewFile
 from fixtures.ptp.card import Card, CardFullError
-from fixtures.ptp.codes import ObjectFormat
+from fixtures.ptp.codec import pack_packet
+from fixtures.ptp.codes import ObjectFormat, PacketType
 from fixtures.ptp.profiles import GENERIC as GENERIC_PROFILE
 from fixtures.ptp.profiles import NIKON as NIKON_PROFILE
 from fixtures.ptp.profiles import Profile, ShotSettings
@@ -331,6 +335,33 @@ def test_one_session_at_a_time(
         assert json.loads(second.stdout)["error"] == -110
         holder.kill()
     assert run_steps(port, ["serial"])[0]["result"] == GENERIC
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        struct.pack("<II", 8, 1)[:5],
+        pack_packet(PacketType.INIT_EVENT_REQUEST, struct.pack("<I", 999)),
+        pack_packet(PacketType.INIT_COMMAND_REQUEST, bytes(24))
+        + pack_packet(PacketType.OPERATION_REQUEST, b"short"),
+        pack_packet(PacketType.INIT_COMMAND_REQUEST, bytes(24))
+        + pack_packet(PacketType.OPERATION_REQUEST, struct.pack("<IHI", 2, 0x1016, 1))
+        + pack_packet(PacketType.PROBE_REQUEST),
+    ],
+    ids=["http", "half-a-header", "unknown-link", "short-operation", "no-data"],
+)
+def test_other_bytes_leave_the_camera_usable(
+    fixture: RunningFixture, run_steps: RunSteps, sent: bytes
+) -> None:
+    _, host, port = fixture.cameras[GENERIC].split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(4096):
+                pass
+    assert run_steps(fixture.gphoto_port(GENERIC), ["serial"])[0]["result"] == GENERIC
 
 
 LARGE_FILE = os.urandom(25_000_000)
