@@ -54,8 +54,11 @@ def test_strings_come_back(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 2**16 - 1), max_size=50))
-def test_arrays_come_back(values: list[int]) -> None:
-    assert Reader(pack_array(DataType.UINT16, values)).array(DataType.UINT16) == tuple(values)
+def test_arrays_are_a_count_and_their_values(values: list[int]) -> None:
+    reader = Reader(pack_array(DataType.UINT16, values))
+    count = reader.integer(DataType.UINT32)
+    assert [reader.integer(DataType.UINT16) for _ in range(count)] == values
+    assert reader.rest == b""
 
 
 @given(INTEGERS)
