@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from datastore.errors import AssetTakenError
+from datastore.locks import lock_until_commit
 from datastore.store import StoredFile
 from datastore.tables import Asset, AssetLocation, Store
 
@@ -30,8 +32,7 @@ def register_asset(
 ) -> Asset:
     """Record a file that `LocalStore` has stored, with its location.
 
-    A file whose bytes are known already keeps its first row, which is returned; the caller says
-    whether that is an error (two shots never have the same bytes).
+    A file whose bytes are known already keeps its first row, which is returned.
 
     Parameters
     ----------
@@ -47,9 +48,20 @@ def register_asset(
         The shot that made it; None for files that no shutter made.
     original_name, width, height, exif, metadata_reader
         What is known of the file; None where it is not.
+
+    Raises
+    ------
+    AssetTakenError
+        If another shot has the same bytes: two releases of a shutter never make the same file.
     """
     known = session.scalar(select(Asset).where(Asset.sha256 == stored.sha256))
     if known is not None:
+        if shot_id not in (None, known.shot_id):
+            raise AssetTakenError(
+                f"the file {original_name or stored.sha256} has the bytes of"
+                f" {known.original_name or 'a file'} that is in the catalogue already"
+                f" ({stored.sha256}), and belongs to another shot or to none"
+            )
         return known
     asset = Asset(
         sha256=stored.sha256,
@@ -71,9 +83,15 @@ def register_asset(
 
 
 def _local_store_id(session: Session, at: datetime) -> int:
-    store = session.scalar(select(Store).where(Store.name == LOCAL_STORE))
-    if store is None:
-        store = Store(name=LOCAL_STORE, kind="local", created_at=at)
-        session.add(store)
-        session.flush()
+    named = select(Store.id).where(Store.name == LOCAL_STORE)
+    known = session.scalar(named)
+    if known is not None:
+        return known
+    lock_until_commit(session, "store")
+    known = session.scalar(named)
+    if known is not None:
+        return known
+    store = Store(name=LOCAL_STORE, kind="local", created_at=at)
+    session.add(store)
+    session.flush()
     return store.id

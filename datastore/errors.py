@@ -65,6 +65,10 @@ class AssetMissingError(DatastoreError):
     """The asset store does not hold the file that was asked for."""
 
 
+class AssetTakenError(DatastoreError):
+    """A shot's file has the bytes of a file that is not this shot's."""
+
+
 class InvalidHashError(RequestError):
     """A text is not a sha256 in lower-case hexadecimal."""
 

@@ -11,11 +11,17 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, event, inspect, text
 
 from datastore.engine import create_engines, parse_url, sqlite_path, translated_errors
-from datastore.errors import CatalogueDamagedError, CatalogueExistsError, NoCatalogueError
-from datastore.revision import EXPECTED_REVISION, stored_revision
+from datastore.errors import (
+    CatalogueDamagedError,
+    CatalogueExistsError,
+    NoCatalogueError,
+    RevisionMismatchError,
+)
+from datastore.revision import stored_revision
 from datastore.tables import OPERATIONAL_TABLES, Base
 from datastore.triggers import missing_triggers
 
@@ -79,6 +85,8 @@ def upgrade(url: str, *, scripts: Path = SCRIPTS) -> Path | None:
     ------
     NoCatalogueError
         If there is no catalogue.
+    RevisionMismatchError
+        If its revision is none that this program knows, a newer one for example.
     CatalogueDamagedError
         If rows, foreign keys or triggers would not survive; nothing was changed.
     """
@@ -87,8 +95,15 @@ def upgrade(url: str, *, scripts: Path = SCRIPTS) -> Path | None:
     if before is None:
         place = parsed.render_as_string(hide_password=True)
         raise NoCatalogueError(f"{place} holds no catalogue: make one with `agetrace init`")
-    if scripts == SCRIPTS and before >= EXPECTED_REVISION:
+    known = ScriptDirectory.from_config(_config(scripts))
+    if before == known.get_current_head():
         return None
+    if before not in {script.revision for script in known.walk_revisions()}:
+        place = parsed.render_as_string(hide_password=True)
+        raise RevisionMismatchError(
+            f"the catalogue {place} has revision {before}, which this program does not know:"
+            " install the agetrace that made it, or a newer one"
+        )
     path = sqlite_path(parsed)
     backup = None if path is None else _back_up(path, before)
     with _transaction(parsed, must_exist=True) as connection:
@@ -136,11 +151,16 @@ def _switch_foreign_keys_off(connection: Any, _record: Any) -> None:
 
 
 def _run(connection: Connection, scripts: Path) -> None:
+    config = _config(scripts)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config(scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 def _back_up(path: Path, revision: str) -> Path:

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, create_engine, func, inspect, select
+from sqlalchemy import CheckConstraint, create_engine, func, inspect, select, text
 
 from datastore.catalogue import Catalogue, open_catalogue
 from datastore.errors import (
@@ -105,6 +105,20 @@ def test_upgrading_a_current_catalogue_changes_nothing(url: str, tmp_path: Path)
 def test_upgrading_what_is_no_catalogue_is_refused(empty_url: str) -> None:
     with pytest.raises(NoCatalogueError, match="agetrace init"):
         runner.upgrade(empty_url)
+
+
+@pytest.mark.parametrize("revision", ["0000", "9999"])
+def test_upgrading_from_an_unknown_revision_is_refused(
+    url: str, revision: str, tmp_path: Path
+) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text(f"update alembic_version set version_num = '{revision}'"))
+    engine.dispose()
+    with pytest.raises(RevisionMismatchError, match=f"{revision}, which this program does not"):
+        runner.upgrade(url)
+    assert runner.current(url) == revision
+    assert [path for path in tmp_path.iterdir() if "revision" in path.name] == []
 
 
 NEXT_REVISION = '''
