@@ -82,11 +82,6 @@ class Manifest:
     items: tuple[Item, ...]
     content: bytes
 
-    @property
-    def name(self) -> str:
-        """Name of the dataset, which later versions may share."""
-        return self.header.name
-
     def block(self, *names: str) -> tuple[Item, ...]:
         """Return the items of one or more blocks, in the manifest's order."""
         return tuple(item for item in self.items if item.block in names)

@@ -115,7 +115,7 @@ def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Fr
     """
     left_out = LeftOut()
     labels = _Labels(classes)
-    pool = _eligible(spec, labels, sorted(frames, key=content_order), left_out)
+    pool = _eligible(spec, labels, list(frames), left_out)
     _require_cameras(spec, pool, left_out)
     _refuse_simulated_mix(spec, pool)
     for constraint, key in _presence_rules(spec):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -298,20 +297,3 @@ def parse_spec(text: str, source: str = "specification") -> Spec:
     except yaml.YAMLError as error:
         raise SpecError(f"{source}: not readable as YAML: {error}") from None
     return make_spec(document, source)
-
-
-def read_spec(file: Path) -> Spec:
-    """Read a specification from a YAML file.
-
-    Raises
-    ------
-    SpecError
-        If the file cannot be read, or as `parse_spec`.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SpecError(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise SpecError(f"{file}: not a text file in UTF-8") from None
-    return parse_spec(text, str(file))

@@ -201,6 +201,28 @@ def test_one_cameras_missing_scene_costs_the_other_nothing() -> None:
     assert [i for i in both.items if i.camera.serial == "6001"] == list(alone.items)
 
 
+def test_a_class_that_has_more_frames_gives_some_of_every_session() -> None:
+    blocks = {"scenes": {"test": ["street"]}, "sessions_per_class": {"test": 1}}
+    spec = dataset_spec(blocks=blocks)
+    whole = make_frames(sessions=3, repeats=2, exposures=("1",))
+    late_train = sorted(
+        item.session
+        for item in solve(spec, class_bounds(), whole).items
+        if item.block == "train" and item.class_name == "late" and item.scene == "beach@1"
+    )
+    lost = (late_train[0], "beach@1")
+    frames = [frame for frame in whole if (frame.session, frame.scene) != lost]
+    items = [
+        item
+        for item in solve(spec, class_bounds(), frames).items
+        if item.block == "train" and item.scene == "beach@1"
+    ]
+    sessions = {name: [i.session for i in items if i.class_name == name] for name in CLASSES}
+    assert len(sessions["late"]) == len(sessions["early"]) == 2
+    assert len(set(sessions["late"])) == 1
+    assert len(set(sessions["early"])) == 2
+
+
 def test_frames_that_break_a_rule_by_themselves_are_left_out_and_counted() -> None:
     frames = make_frames(repeats=2)
     frames[0] = frames[0].model_copy(update={"verdict": "quarantined"})

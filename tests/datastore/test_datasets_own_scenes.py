@@ -196,6 +196,8 @@ def test_a_scene_that_does_not_divide_stays_out() -> None:
     train_scenes = {i.scene for i in selection.items if i.block == "train"}
     # 8 scenes: 1 test, 2 validation, 5 train, of which each class owns 2
     assert len(train_scenes) == 4
+    swapped = swapped_items(draw(parent), parent)
+    assert {i.scene for i in swapped} == train_scenes
     assert sum(selection.left_out.values()) == sum(
         len(parent.block(block)) for block in ("train", "validation", "new-session")
     ) - len(selection.items)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import yaml
 
 from datastore.datasets.errors import SpecError
 from datastore.datasets.manifest import specification_document
-from datastore.datasets.spec import DatasetSpec, OwnScenesSpec, make_spec, parse_spec, read_spec
+from datastore.datasets.spec import DatasetSpec, OwnScenesSpec, make_spec, parse_spec
 from tests.support.dataset_frames import spec_document
 
 BIASED: dict[str, Any] = {
@@ -123,16 +122,3 @@ def test_own_scenes_needs_its_constraint_waived_by_name() -> None:
 def test_what_is_no_specification_is_refused(text: str) -> None:
     with pytest.raises(SpecError, match=r"age\.yaml"):
         parse_spec(text, "age.yaml")
-
-
-def test_a_file_is_read_and_named_in_messages(tmp_path: Path) -> None:
-    file = tmp_path / "age.yaml"
-    file.write_text(yaml.safe_dump(spec_document()), encoding="utf-8")
-    assert read_spec(file) == make_spec(spec_document())
-    file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SpecError, match=r"age\.yaml: not a text file"):
-        read_spec(file)
-    with pytest.raises(SpecError, match=r"none\.yaml: No such file"):
-        read_spec(tmp_path / "none.yaml")
-    with pytest.raises(SpecError, match="Is a directory"):
-        read_spec(tmp_path)
