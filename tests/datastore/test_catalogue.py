@@ -147,6 +147,41 @@ def test_eight_processes_read_and_write_without_lock_errors(url: str, tmp_path: 
         assert audit.verify(session) == []
 
 
+COMMIT_FOR_EVER = """
+import sys
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from datastore import audit
+from datastore.catalogue import open_catalogue
+
+with open_catalogue(sys.argv[1], Path(sys.argv[2])) as catalogue:
+    for number in count():
+        with catalogue.writing() as session:
+            audit.append(session, "test", {"number": number}, datetime.now(UTC))
+        print(number, flush=True)
+"""
+
+
+def test_what_was_committed_survives_a_kill(url: str, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMIT_FOR_EVER, url, tmp_path], stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        committed = [int(writer.stdout.readline()) for _ in range(30)]
+        writer.kill()
+        committed += [int(line) for line in writer.stdout]
+
+    with open_catalogue(url, tmp_path) as catalogue, catalogue.reading() as session:
+        kept = [
+            entry["number"]
+            for entry in session.scalars(select(AuditEntry.entry).order_by(AuditEntry.id))
+        ]
+        assert kept[: len(committed)] == committed
+        assert len(kept) <= len(committed) + 1
+        assert audit.verify(session) == []
+
+
 @pytest.mark.parametrize("revision", ["0000", "9999"])
 def test_another_revision_is_refused_and_the_command_named(
     url: str, revision: str, tmp_path: Path
