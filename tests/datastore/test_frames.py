@@ -173,7 +173,7 @@ def test_other_tiffs_are_refused(tmp_path: Path, pixels: NDArray[np.generic], re
 def jpeg_bytes(*, orientation: int | None = None) -> bytes:
     picture = np.zeros((24, 40, 3), np.uint8)
     picture[:, :20] = (255, 0, 0)
-    data = simplejpeg.encode_jpeg(picture, quality=95, colorsubsampling="444")
+    data: bytes = simplejpeg.encode_jpeg(picture, quality=95, colorsubsampling="444")
     if orientation is None:
         return data
     tiff = (
