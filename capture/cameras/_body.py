@@ -32,7 +32,7 @@ from capture.spool import Spool, SpooledFile, role_of
 _BUSY: Final = frozenset({-110})
 _CLAIMED: Final = frozenset({-53, -60})
 _NO_SUCH_FILE: Final = -108
-_CARD_FULL: Final = frozenset({-3, -115})
+_CARD_FULL: Final = frozenset({-1, -3, -115})
 _BAD_REQUESTS: Final = frozenset({-2, -6})
 
 _PREPARED: Final = (
@@ -298,7 +298,7 @@ class Body:
 
     def _next_event(self, wait_ms: int = _EVENT_WAIT_MS) -> tuple[int, Any]:
         asked = time.monotonic()
-        with self._translated("waiting for its files", card_full_possible=True):
+        with self._translated("waiting for its files"):
             kind, data = self._camera.wait_for_event(wait_ms)
         # over PTP/IP the library returns at once whatever it was told to wait
         too_soon = time.monotonic() - asked < _POLL_S
@@ -407,7 +407,7 @@ class Body:
                 f"{said}; another program holds it: stop gvfs-gphoto2-volume-monitor or unmount it"
             )
         if card_full_possible and error.code in _CARD_FULL:
-            return CardFullError(f"{said}; its memory card may be full")
+            return CardFullError(f"{said}; its memory card may be full: empty it")
         if error.code in _BAD_REQUESTS:
             return CameraError(said)
         return CameraLostError(f"{said}; check that it is on and that the address is right")
