@@ -93,6 +93,8 @@ class Shot(Base):
         # the identifier ends them so that pages can go on where the last one ended
         Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at", "id"),
         Index("ix_shot_time", "triggered_at", "id"),
+        # it alone answers how many shots there are by scene, camera and timeslot
+        Index("ix_shot_scene_camera_time", "scene_revision_id", "camera_id", "triggered_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -105,7 +107,7 @@ class Shot(Base):
     attempt: Mapped[int] = mapped_column(default=1)
     kind: Mapped[str] = mapped_column(index=True)
     scene_revision_id: Mapped[int | None] = mapped_column(
-        ForeignKey("scene_revision.id", ondelete="RESTRICT"), index=True
+        ForeignKey("scene_revision.id", ondelete="RESTRICT")
     )
     triggered_at: Mapped[datetime | None]
     time_source: Mapped[str | None]

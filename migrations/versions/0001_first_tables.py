@@ -376,7 +376,12 @@ def upgrade() -> None:
     op.create_index(op.f("ix_shot_exposure_s"), "shot", ["exposure_s"], unique=False)
     op.create_index(op.f("ix_shot_iso"), "shot", ["iso"], unique=False)
     op.create_index(op.f("ix_shot_kind"), "shot", ["kind"], unique=False)
-    op.create_index(op.f("ix_shot_scene_revision_id"), "shot", ["scene_revision_id"], unique=False)
+    op.create_index(
+        "ix_shot_scene_camera_time",
+        "shot",
+        ["scene_revision_id", "camera_id", "triggered_at"],
+        unique=False,
+    )
     op.create_index(op.f("ix_shot_session_id"), "shot", ["session_id"], unique=False)
     op.create_index("ix_shot_time", "shot", ["triggered_at", "id"], unique=False)
     op.create_table(

@@ -346,3 +346,21 @@ def test_camera_kind_and_time_are_found_by_their_index(large: Catalogue, backend
     assert "ix_shot_camera_kind_time" in plan, plan
     for bad in ("Seq Scan on shot ", "SCAN shot ", "TEMP B-TREE FOR ORDER BY", "Sort Key: shot"):
         assert bad not in plan, plan
+
+
+def test_counts_by_scene_camera_and_time_read_an_index_alone(
+    large: Catalogue, backend: str
+) -> None:
+    counts = (
+        "select scene_revision_id, camera_id, date(triggered_at), count(*) from shot"
+        " group by scene_revision_id, camera_id, date(triggered_at)"
+    )
+    with large.writing() as transaction:
+        connection = transaction.connection()
+        if backend == "postgresql":
+            connection.exec_driver_sql("set local enable_seqscan = off")
+            plan = connection.exec_driver_sql(f"explain {counts}").all()
+        else:
+            plan = connection.exec_driver_sql(f"explain query plan {counts}").all()
+    index_alone = "Index Only Scan using " if backend == "postgresql" else "COVERING INDEX "
+    assert f"{index_alone}ix_shot_scene_camera_time" in str(plan), plan
