@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import json
-import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ class ControlFailedError(Exception):
 
 
 class ControlEndpoint:
-    """A control endpoint; keeps its connection, follows no redirects, serves any thread.
+    """A control endpoint; follows no redirects and serves any thread.
 
     Parameters
     ----------
@@ -48,11 +47,9 @@ class ControlEndpoint:
                 f"the control endpoint {url!r} cannot be used: write http://127.0.0.1:PORT, as the"
                 " virtual fixture printed it when it started"
             )
-        self._connection = http.client.HTTPConnection(
-            parts.hostname or "", port, timeout=_DEADLINE_S
-        )
+        self._host = parts.hostname or ""
+        self._port = port
         self._url = url
-        self._lock = threading.Lock()
 
     def get(self, path: str) -> dict[str, Any]:
         """GET a path; ControlFailedError unless the answer is a JSON object."""
@@ -63,8 +60,19 @@ class ControlEndpoint:
         return self._request("PUT", path, json.dumps(body).encode())
 
     def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        with self._lock:
-            status, data = self._answer(method, path, body)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=_DEADLINE_S)
+        try:
+            headers = {"Content-Type": "application/json"} if body is not None else {}
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            status, data = response.status, response.read(_LONGEST_ANSWER_BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            raise ControlFailedError(
+                f"the control endpoint {self._url} does not answer ({error}): is the virtual"
+                " fixture running?"
+            ) from None
+        finally:
+            connection.close()
         try:
             answer = json.loads(data)
         except ValueError:
@@ -74,29 +82,3 @@ class ControlEndpoint:
         if status != http.client.OK:
             raise ControlFailedError(f"{self._url}{path}: {answer.get('error', status)}")
         return answer
-
-    def _answer(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        try:
-            return self._exchange(method, path, body)
-        except (http.client.HTTPException, ConnectionError):
-            # the kept connection may have been closed in a pause: once more with a new one
-            self._connection.close()
-        except OSError as error:
-            raise self._failure(error) from None
-        try:
-            return self._exchange(method, path, body)
-        except (OSError, http.client.HTTPException) as error:
-            raise self._failure(error) from None
-
-    def _exchange(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, path, body=body, headers=headers)
-        response = self._connection.getresponse()
-        return response.status, response.read(_LONGEST_ANSWER_BYTES)
-
-    def _failure(self, error: Exception) -> ControlFailedError:
-        self._connection.close()
-        return ControlFailedError(
-            f"the control endpoint {self._url} does not answer ({error}): is the virtual fixture"
-            " running?"
-        )
