@@ -76,20 +76,20 @@ class ClockSettings(_Section):
     url: str | None = None
 
 
-class PromptActuator(_Section):
+class PromptSettings(_Section):
     """An operator at the terminal changes the scene."""
 
     kind: Literal["prompt"]
 
 
-class VirtualActuator(_Section):
+class VirtualSettings(_Section):
     """The control endpoint of a virtual fixture changes the scene."""
 
     kind: Literal["virtual"]
     url: str
 
 
-class CommandActuator(_Section):
+class CommandSettings(_Section):
     """Commands of this machine change the scene; argument lists, never a shell line."""
 
     kind: Literal["command"]
@@ -98,7 +98,7 @@ class CommandActuator(_Section):
 
 
 Actuator = Annotated[
-    PromptActuator | VirtualActuator | CommandActuator, Field(discriminator="kind")
+    PromptSettings | VirtualSettings | CommandSettings, Field(discriminator="kind")
 ]
 
 

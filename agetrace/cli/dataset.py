@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from agetrace.cli._shared import JsonOption, catalogue_of, print_json, print_records, say
+from agetrace.cli._shared import (
+    JsonOption,
+    catalogue_of,
+    print_json,
+    print_records,
+    read_text,
+    say,
+)
 
 app = typer.Typer(no_args_is_help=True, help="Freeze and show datasets.")
 
@@ -24,9 +31,9 @@ def freeze(
     """
     from datastore.clocks import HostClock
     from datastore.datasets.freeze import freeze as freeze_dataset
-    from datastore.datasets.spec import read_spec
+    from datastore.datasets.spec import parse_spec
 
-    spec = read_spec(specification)
+    spec = parse_spec(read_text(specification), str(specification))
     with catalogue_of(context) as (_, catalogue):
         frozen = freeze_dataset(catalogue, spec, HostClock().now())
     if as_json:
@@ -87,7 +94,7 @@ def show(
         for (block, class_name, serial), count in sorted(counts.items())
     ]
     if as_json:
-        print_json({"name": manifest.name, "version": manifest.version, "items": records})
+        print_json({"name": manifest.header.name, "version": manifest.version, "items": records})
         return
-    say(f"{manifest.name} {manifest.version}")
+    say(f"{manifest.header.name} {manifest.version}")
     print_records(records, ["block", "class", "camera", "items"])

@@ -77,6 +77,7 @@ def plot(
     context: typer.Context,
     camera: Annotated[str, typer.Argument(help="Serial of the camera.")],
     output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    as_json: JsonOption = False,
 ) -> None:
     """Draw the defect map and the growth curve of a camera.
 
@@ -86,8 +87,12 @@ def plot(
 
     with catalogue_of(context) as (_, catalogue):
         camera_id, serial = _cameras(catalogue, camera)[0]
-        for path in records.plot_ledger(catalogue, camera_id, output, stem=f"camera-{camera_id}"):
-            say(f"{serial}: {path}")
+        paths = records.plot_ledger(catalogue, camera_id, output)
+    if as_json:
+        print_json({"camera": serial, "pictures": [str(path) for path in paths]})
+        return
+    for path in paths:
+        say(f"{serial}: {path}")
 
 
 def _cameras(catalogue: Catalogue, serial: str | None) -> list[tuple[int, str]]:

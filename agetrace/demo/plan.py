@@ -21,6 +21,7 @@ SCHEME = "demo"
 TIMESLOT_DAYS = 28
 LAST_TIMESLOT = 40
 FIXTURE = "virtual"
+FLAT_PANEL = "flat-panel"
 CLASSES = ("early", "late")
 AGEING_SERIALS = ("7100001", "7100002")
 CONTROL_SERIAL = "7100003"
@@ -111,7 +112,7 @@ PRIOR_ISO = 100
 ACCELERATION_AMPLITUDE = 8.0
 SCENE_EXPOSURE = "1/4"
 SCENE_ISO = 800
-LAMP_LEVEL = 0.12
+LAMP_LEVEL = 0.05
 DARK_EXPOSURES = ("1/4", "1", "4")
 EXPOSURE_TIME_SCALE = 0.002
 
@@ -155,10 +156,10 @@ def timeslot_scheme() -> dict[str, Any]:
     start = FIRST_SESSION_AT.replace(hour=0) - timedelta(days=2)
     return {
         "name": SCHEME,
-        "kind": "every-n-days",
+        "division": "every-days",
         "days": TIMESLOT_DAYS,
-        "starts_at": start.isoformat(),
-        "ends_at": (start + timedelta(days=TIMESLOT_DAYS * LAST_TIMESLOT)).isoformat(),
+        "start": start.isoformat(),
+        "end": (start + timedelta(days=TIMESLOT_DAYS * LAST_TIMESLOT)).isoformat(),
     }
 
 
@@ -171,8 +172,8 @@ def fixture_description(amounts: Amounts, seed: int, scenes: list[str]) -> dict[
         cameras.append(
             {
                 "serial": serial,
-                "make": "Virtual",
-                "model": "VF-1",
+                "make": "Agetrace",
+                "model": "Fixture 1",
                 "profile": "generic" if index == 1 else "nikon",
                 "address": f"127.0.0.{index + 2}",
                 "port": 0,
@@ -193,7 +194,7 @@ def fixture_description(amounts: Amounts, seed: int, scenes: list[str]) -> dict[
     return {
         "name": FIXTURE,
         "cameras": cameras,
-        "scenes": scenes,
+        "scenes": [FLAT_PANEL, *scenes],
         "temperature_c": 22.0,
         "lamp_level": LAMP_LEVEL,
         "exposure_time_scale": EXPOSURE_TIME_SCALE,
@@ -231,7 +232,7 @@ def combined_recipe(amounts: Amounts) -> dict[str, Any]:
             },
             {
                 "kind": "fixed-background",
-                "scene": "all",
+                "scenes": "all",
                 "exposure": SCENE_EXPOSURE,
                 "iso": SCENE_ISO,
                 "f_number": 8,
@@ -268,7 +269,7 @@ def choose_scenes(names: list[str], amounts: Amounts, seed: int) -> list[str]:
     order = np.random.default_rng(seed).permutation(len(names))
     uses: Counter[str] = Counter()
     chosen: list[str] = []
-    candidates = [names[index] for index in order]
+    candidates = [names[index] for index in order if names[index] != FLAT_PANEL]
     while len(chosen) < amounts.scenes:
         best = min(candidates, key=lambda name: sum(uses[part] for part in name.split("-")[:2]))
         candidates.remove(best)

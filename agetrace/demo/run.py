@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ import numpy as np
 import yaml
 from rich.console import Console
 from sqlalchemy import select
-from training.defects import records
 
 from agetrace.capturing import run_recipe
 from agetrace.cli._shared import progress_bar
@@ -24,18 +23,19 @@ from agetrace.demo.report import write_demo_report
 from agetrace.demo.results import DemoResults, score_cameras
 from agetrace.errors import RequestError
 from agetrace.settings import SETTINGS_NAME, Home, create_home, load_home
-from capture.recipes import parse_recipe
+from capture.recipes import read_recipe
 from datastore import equipment, timeslots
 from datastore.catalogue import Catalogue
 from datastore.clocks import HostClock
 from datastore.datasets.freeze import Frozen, freeze
-from datastore.datasets.spec import make_spec
+from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera
+from training.defects import records
 from training.experiments.runner import run_experiment
-from training.experiments.spec import ExperimentSpec
+from training.experiments.spec import read_spec as read_experiment_spec
 from training.experiments.summary import ExperimentSummary
 
-_OURS = ("home", "fixture", "report.html", "summary.json")
+_OURS = ("home", "fixture", "plan", "report.html", "summary.json")
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict
     started = time.monotonic()
     stage = _Stage(Console(stderr=True, quiet=quiet), started)
     amounts = plan.AMOUNTS[size]
+    documents = output / "plan"
     _clear(output)
     stage(f"a home and a virtual fixture in {output}")
     scenes = plan.choose_scenes(carousel_scenes(), amounts, seed)
@@ -86,18 +87,20 @@ def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict
         home = _configure(output / "home", fixture)
         with home.open_catalogue() as catalogue:
             stage(f"captures of {plan.YEARS:.1f} simulated years")
-            shots = _capture(home, catalogue, fixture, amounts, seed, quiet)
+            shots = _capture(home, catalogue, fixture, documents, amounts, seed, quiet)
     with home.open_catalogue() as catalogue:
         stage("defects and their ledgers")
         _extract(catalogue, quiet)
         truth_folder = output / "fixture" / "truth"
         score = score_cameras(catalogue, truth_folder, amounts)
         stage("datasets: controlled, biased, without ageing")
-        datasets = _freeze(catalogue, amounts, seed)
-        masks = output / "home" / "true-new-defects.json"
+        datasets = _freeze(catalogue, documents, amounts, seed)
+        masks = documents / "true-new-defects.json"
         masks.write_text(json.dumps(score.new_places), encoding="utf-8")
         stage("experiments")
-        experiments = _train(home, catalogue, amounts, seed, masks, datasets, quiet)
+        experiments = _train(
+            home, catalogue, output / "plan", amounts, seed, masks, datasets, quiet
+        )
         results = DemoResults(
             amounts=amounts,
             size=size,
@@ -158,6 +161,7 @@ def _capture(
     home: Home,
     catalogue: Catalogue,
     fixture: VirtualFixture,
+    documents: Path,
     amounts: plan.Amounts,
     seed: int,
     quiet: bool,
@@ -165,9 +169,10 @@ def _capture(
     """Run every session of the schedule and count what became of the shots."""
     now = HostClock().now()
     equipment.add_fixture(catalogue, equipment.read_description(fixture.fixture_file), now)
-    timeslots.add_scheme(catalogue, timeslots.make_scheme(plan.timeslot_scheme()), now)
-    combined = parse_recipe(yaml.safe_dump(plan.combined_recipe(amounts)))
-    dark = parse_recipe(yaml.safe_dump(plan.dark_recipe(amounts)))
+    scheme = _write(documents / "timeslots.yaml", plan.timeslot_scheme())
+    timeslots.add_scheme(catalogue, timeslots.read_scheme(scheme), now)
+    combined = read_recipe(_write(documents / "combined.yaml", plan.combined_recipe(amounts)))
+    dark = read_recipe(_write(documents / "dark.yaml", plan.dark_recipe(amounts)))
     due = [
         (time_, dark if group == "between" else combined)
         for group, times in plan.session_times(amounts).items()
@@ -185,8 +190,8 @@ def _capture(
             )
             outcome = run_recipe(home, catalogue, recipe, operator="demo")
             counts["sessions"] += 1
-            counts["registered"] += outcome.registered
-            counts["quarantined"] += outcome.quarantined
+            counts["registered"] += outcome.frames_registered
+            counts["quarantined"] += outcome.frames_quarantined
             advance(number + 1, len(due))
     return counts
 
@@ -199,17 +204,31 @@ def _extract(catalogue: Catalogue, quiet: bool) -> None:
     records.build_ledgers(catalogue, cameras)
 
 
-def _freeze(catalogue: Catalogue, amounts: plan.Amounts, seed: int) -> dict[str, Frozen]:
+def _freeze(
+    catalogue: Catalogue, documents: Path, amounts: plan.Amounts, seed: int
+) -> dict[str, Frozen]:
     now = HostClock().now()
     return {
-        name: freeze(catalogue, make_spec(document), now)
+        name: freeze(
+            catalogue,
+            parse_spec(_write(documents / f"dataset-{name}.yaml", document).read_text("utf-8")),
+            now,
+        )
         for name, document in plan.dataset_specifications(amounts, seed).items()
     }
+
+
+def _write(file: Path, document: Mapping[str, Any]) -> Path:
+    """Write a document that the demo then reads as a user's would be."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
+    return file
 
 
 def _train(
     home: Home,
     catalogue: Catalogue,
+    documents: Path,
     amounts: plan.Amounts,
     seed: int,
     masks: Path,
@@ -219,7 +238,8 @@ def _train(
     versions = {name: frozen.version for name, frozen in datasets.items()}
     found = {}
     for name, document in plan.experiment_specifications(amounts, seed, versions, masks).items():
-        spec = ExperimentSpec.model_validate(document)
+        file = _write(documents / f"experiment-{name}.yaml", document)
+        spec = read_experiment_spec(file.read_text(encoding="utf-8"))
         with progress_bar(f"{name}, steps", quiet=quiet) as advance:
             found[name] = run_experiment(
                 catalogue,
