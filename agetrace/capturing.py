@@ -1,0 +1,120 @@
+"""Puts a capture session together from a home's settings: fixture, clock, actuator, spool."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from agetrace.errors import HomeError, RequestError
+from datastore.clocks import CivilClock, HostClock
+from datastore.tables import Fixture
+
+if TYPE_CHECKING:
+    from agetrace.settings import Home
+    from capture.actuators import Actuator
+    from capture.outcome import SessionOutcome
+    from capture.recipes import Recipe
+    from capture.reconcile import Reconciled
+    from datastore.catalogue import Catalogue
+
+
+def run_recipe(
+    home: Home,
+    catalogue: Catalogue,
+    recipe: Recipe,
+    *,
+    fixture_name: str | None = None,
+    serials: Sequence[str] | None = None,
+    operator: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    stop: threading.Event | None = None,
+) -> SessionOutcome:
+    """Run one session as the home's settings say.
+
+    Raises
+    ------
+    RequestError
+        If no fixture is named and there is not exactly one.
+    HomeError
+        If the settings of the clock are incomplete.
+    capture.errors.CaptureError
+        If the session cannot begin, or its work fails.
+    """
+    from capture.sessions import run_session
+
+    name = fixture_name or only_fixture(catalogue)
+    return run_session(
+        catalogue,
+        recipe,
+        name,
+        actuator=actuator_of(home, name),
+        clock=clock_of(home),
+        spool_folder=home.spool_root,
+        serials=serials,
+        operator=operator,
+        progress=progress,
+        stop=stop,
+    )
+
+
+def reconcile_fixture(
+    home: Home, catalogue: Catalogue, *, fixture_name: str | None = None
+) -> Reconciled:
+    """Settle what an interruption left open on a fixture; raises as `run_recipe` does."""
+    from capture.reconcile import reconcile
+
+    return reconcile(
+        catalogue,
+        fixture_name or only_fixture(catalogue),
+        clock=clock_of(home),
+        spool_folder=home.spool_root,
+    )
+
+
+def only_fixture(catalogue: Catalogue) -> str:
+    """Return the name of the one fixture of a catalogue.
+
+    Raises
+    ------
+    RequestError
+        If there is none, or several.
+    """
+    with catalogue.reading() as session:
+        names = list(session.scalars(select(Fixture.name).order_by(Fixture.name)))
+    if not names:
+        raise RequestError(
+            "there is no fixture yet: describe one with `agetrace fixture add FILE.yaml`"
+        )
+    if len(names) > 1:
+        raise RequestError(f"there are several fixtures ({', '.join(names)}): name one, --fixture")
+    return names[0]
+
+
+def clock_of(home: Home) -> CivilClock:
+    """Return the civil clock that the home's settings name."""
+    settings = home.settings.clock
+    if settings.source == "host":
+        return HostClock()
+    if settings.url is None:
+        raise HomeError(
+            "settings: clock.url is missing: a simulated clock needs the endpoint's URL"
+        )
+    from capture.clock_source import VirtualFixtureClock
+
+    return VirtualFixtureClock(settings.url)
+
+
+def actuator_of(home: Home, fixture_name: str) -> Actuator:
+    """Return who changes the scenes of a fixture: an operator at the terminal by default."""
+    from agetrace.settings import CommandSettings, VirtualSettings
+    from capture.actuators import CommandActuator, PromptActuator, VirtualActuator
+
+    settings = home.settings.actuators.get(fixture_name)
+    if isinstance(settings, VirtualSettings):
+        return VirtualActuator(settings.url)
+    if isinstance(settings, CommandSettings):
+        return CommandActuator(settings.set_scene, settings.set_cap)
+    return PromptActuator()
