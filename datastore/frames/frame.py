@@ -148,6 +148,8 @@ def _read_raw(path: Path) -> Frame:
             white_level = int(raw.white_level)
             sizes = raw.sizes
             visible = (sizes.top_margin, sizes.left_margin, sizes.height, sizes.width)
+    except rawpy.NotSupportedError as error:
+        raise UnsupportedFrameError(f"{path} is a RAW file of another kind: {error}") from error
     except rawpy.LibRawError as error:
         raise FrameError(
             f"{path} cannot be decoded as a RAW file: {_libraw_text(error)}"
@@ -232,7 +234,9 @@ def _read_fits(path: Path) -> Frame:
             if unit is None:
                 raise UnsupportedFrameError(f"{path} holds no two-dimensional image")
             pixels, header = np.array(unit.data), unit.header
-    except (OSError, ValueError, TypeError) as error:
+    except (FrameError, MemoryError):
+        raise
+    except Exception as error:  # it fails in many ways on damaged files
         raise FrameError(f"{path} cannot be decoded as FITS: {error}") from error
     if pixels.dtype.kind not in "iu" or pixels.min() < 0 or pixels.max() > np.iinfo(np.uint16).max:
         raise UnsupportedFrameError(

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from datastore.frames import tiff
 from datastore.frames.errors import FrameError
@@ -162,7 +161,7 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
 
 
 def check_frame(frame: Frame, expected: ExpectedFile | None = None) -> list[Finding]:
-    """Judge the photosites of a decoded frame: dimensions, all zero, rows of zeros."""
+    """Judge the photosites of a decoded frame: its dimensions, and rows that no sensor gives."""
     expected = expected or ExpectedFile()
     findings = []
     height, width = frame.mosaic.shape
@@ -178,33 +177,38 @@ def check_frame(frame: Frame, expected: ExpectedFile | None = None) -> list[Find
                     f"The {name} is {found} photosites, the registered camera's is {registered}.",
                 )
             )
+    return findings + _check_rows(frame)
+
+
+def _check_rows(frame: Frame) -> list[Finding]:
+    """Find rows that no sensor gives: of one value throughout, unless clipped at either end."""
     top, left, visible_height, visible_width = frame.visible
-    return findings + _check_zeros(
-        frame.mosaic[top : top + visible_height, left : left + visible_width]
-    )
-
-
-def _check_zeros(mosaic: NDArray[np.uint16]) -> list[Finding]:
-    rows = len(mosaic)
-    with_signal = np.count_nonzero(mosaic, axis=1) > 0
-    zero_rows = rows - int(np.count_nonzero(with_signal))
-    if zero_rows == rows:
-        return [Finding("all-zero", {"rows": rows}, "Every photosite of the image is zero.")]
+    mosaic = frame.mosaic[top : top + visible_height, left : left + visible_width]
+    lowest = mosaic.min(axis=1)
+    is_constant = (lowest == mosaic.max(axis=1)) & (lowest < frame.white_level)
+    rows, constant_rows = len(mosaic), int(np.count_nonzero(is_constant))
+    # what is missing from a file reads as zero, or as the zero point of a signed format
+    value = int(lowest[is_constant].max()) if constant_rows else 0
+    kind = "constant" if value else "zero"
+    sentence = "hold one value throughout" if value else "hold only zeros"
+    if constant_rows == rows:
+        name = f"all-{kind}"
+        return [Finding(name, {"rows": rows, "value": value}, f"All {rows} rows {sentence}.")]
     # Where most photosites are zero (a black level of zero, short dark exposures) rows of zeros
     # are to be expected.
-    if zero_rows == 0 or np.median(mosaic[with_signal]) == 0:
+    if constant_rows == 0 or np.median(mosaic[~is_constant]) == 0:
         return []
-    tail = int(np.argmax(with_signal[::-1]))
-    numbers: dict[str, int | float | str] = {"zero_rows": zero_rows, "rows": rows}
-    if tail == zero_rows:
+    tail = int(np.argmin(is_constant[::-1]))
+    numbers: dict[str, int | float | str] = {f"{kind}_rows": constant_rows, "rows": rows}
+    if tail == constant_rows:
         return [
             Finding(
-                "zero-tail",
+                f"{kind}-tail",
                 numbers,
-                f"The last {tail} of {rows} rows hold only zeros: the end of the file is missing.",
+                f"The last {tail} of {rows} rows {sentence}: the end of the file is missing.",
             )
         ]
-    return [Finding("zero-rows", numbers, f"{zero_rows} of {rows} rows hold only zeros.")]
+    return [Finding(f"{kind}-rows", numbers, f"{constant_rows} of {rows} rows {sentence}.")]
 
 
 def _check_length(length: int, expected: ExpectedFile) -> list[Finding]:
@@ -230,7 +234,8 @@ def _check_directories(path: Path, expected: ExpectedFile) -> list[Finding]:
         return [_unreadable(error, path)]
     findings = _check_body(structure, expected)
     for directory in structure.directories:
-        findings += _check_extents(directory, structure.file_bytes)
+        of_directory = _check_extents(directory, structure.file_bytes)
+        findings += of_directory or _check_lossless_jpegs(path, directory)
     return findings
 
 
@@ -290,6 +295,24 @@ def _check_extents(directory: tiff.Directory, file_bytes: int) -> list[Finding]:
             f" least {needed}.",
         )
     ]
+
+
+def _check_lossless_jpegs(path: Path, directory: tiff.Directory) -> list[Finding]:
+    """Find strips and tiles that do not begin as a JPEG: LibRaw leaves their photosites as is."""
+    is_mosaic = directory.integer(tiff.PHOTOMETRIC) == tiff.PHOTOMETRIC_CFA
+    if not is_mosaic or directory.integer(tiff.COMPRESSION) != _LOSSLESS_JPEG:
+        return []
+    extents = directory.extents()
+    broken = 0
+    with path.open("rb") as file:
+        for offset, _ in extents:
+            file.seek(offset)
+            broken += file.read(len(_JPEG_MAGIC)) != _JPEG_MAGIC
+    if not broken:
+        return []
+    numbers: dict[str, int | float | str] = {"broken_tiles": broken, "tiles": len(extents)}
+    sentence = f"{broken} of {len(extents)} tiles of image data do not begin as they must."
+    return [Finding("broken-tiles", numbers, sentence)]
 
 
 def _examine_jpeg(path: Path, findings: list[Finding], *, is_of_known_camera: bool) -> Examination:

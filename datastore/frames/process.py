@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import resource
+import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -18,7 +20,9 @@ from datastore.frames.errors import DecodingStoppedError, FrameError, Unsupporte
 
 Answer = tuple[dict[str, Any], memoryview | None]
 
-_ERRORS = {kind.__name__: kind for kind in (FrameError, UnsupportedFrameError)}
+_ERRORS = {
+    kind.__name__: kind for kind in (FrameError, UnsupportedFrameError, DecodingStoppedError)
+}
 _START_DEADLINE_S = 60.0
 
 
@@ -64,7 +68,8 @@ class IsolatedProcess:
         Raises
         ------
         DecodingStoppedError
-            If the process crashed, ran past the deadline or past the memory limit.
+            If the process crashed, the handler failed, or either ran past the deadline or the
+            memory limit.
         FrameError
             As the handler raised it.
         """
@@ -125,13 +130,16 @@ def _serve(
     """Answer requests until the other side is gone; runs in the worker process."""
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other side ends this process
+    # decoders write about damaged data, which the answers tell better
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
     connection.send_bytes(b"ready")
     while True:
         try:
             request = json.loads(connection.recv_bytes())
         except (EOFError, OSError):
-            return
-        except KeyboardInterrupt:
             return
         answer, block = _answer(handler, request)
         connection.send_bytes(json.dumps({**answer, "has_block": block is not None}).encode())
@@ -147,5 +155,5 @@ def _answer(handler: Callable[[dict[str, Any]], Answer], request: dict[str, Any]
     except MemoryError:
         return {"error": MemoryError.__name__}, None
     except Exception as error:  # a decoder may fail in any way on hostile input
-        message = f"{request['path']} cannot be decoded: {type(error).__name__}: {error}"
-        return {"error": FrameError.__name__, "message": message}, None
+        message = f"{request['path']} could not be decoded: {type(error).__name__}: {error}"
+        return {"error": DecodingStoppedError.__name__, "message": message}, None

@@ -188,6 +188,56 @@ def test_a_fits_file_cut_short_is_found(tmp_path: Path) -> None:
     assert "cut short" in finding.sentence
 
 
+@needs_shared_data
+def test_a_fits_file_with_a_zero_filled_end_is_found_though_its_zero_is_32768(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("astropy", reason="the extra `fits` is not installed")
+    row = next(row for row in manifest("dark") if row["path"].endswith(".fit"))
+    path = tmp_path / "dark.fit"
+    whole = real_file(row).read_bytes()
+    path.write_bytes(whole[:2_000_000] + b"\0" * (len(whole) - 2_000_000))
+    assert names(path) == ["constant-tail"]
+
+
+@needs_shared_data
+def test_lost_tiles_of_a_compressed_frame_are_found(tmp_path: Path) -> None:
+    row = next(row for row in manifest("raw") if row["path"].endswith("sample3.dng"))
+    whole = bytearray(real_file(row).read_bytes())
+    whole[5_000_000:5_100_000] = bytes(100_000)
+    path = tmp_path / "frame.dng"
+    path.write_bytes(whole)
+    read_frame(path)  # no decoder notices
+    (finding,) = check_file(path)
+    assert finding.name == "broken-tiles"
+    assert finding.numbers["tiles"] == 204
+
+
+def test_rows_that_are_clipped_throughout_are_no_damage(path: Path) -> None:
+    mosaic = dark_mosaic()
+    mosaic[:50] = 4095
+    path.write_bytes(dng(mosaic))
+    assert names(path) == []
+
+
+@needs_shared_data
+@pytest.mark.parametrize("row", manifest("raw", "dark", "jpeg")[::4], ids=lambda row: row["path"])
+def test_damage_to_real_headers_never_escapes_as_another_error(
+    row: dict[str, str], tmp_path: Path
+) -> None:
+    whole = real_file(row).read_bytes()
+    path = tmp_path / "damaged"
+    generator = np.random.default_rng(1)
+    with DecodingWorker() as worker:
+        for _ in range(10):
+            broken = bytearray(whole)
+            for _ in range(4):
+                broken[generator.integers(min(len(whole), 6000))] = int(generator.integers(256))
+            path.write_bytes(broken)
+            for finding in worker.examine_file(path).findings:
+                assert finding.sentence.endswith(".")
+
+
 def test_no_bit_flip_in_a_header_ends_the_process_or_escapes_as_another_error(path: Path) -> None:
     whole = dng(dark_mosaic(shape=(32, 48)))
     header = len(whole) - 32 * 48 * 2
