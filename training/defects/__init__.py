@@ -1,0 +1,1 @@
+"""Defects: measured from dark fields, followed over sessions in a ledger; knows no network."""

@@ -1,0 +1,113 @@
+"""Diagnostics of single dark frames: black, noise, clipping, signs of suppression in camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.defects._kernels import neighbour_maximum_counts, plane_histograms
+
+MONOCHROME = "MONO"
+_MAD_TO_SIGMA = 1.4826  # of a normal distribution
+_TRIM_SIGMAS = 4.0
+_QUANTISATION = 1 / np.sqrt(12.0)  # standard deviation of rounding to whole numbers
+_NOISE_SAMPLE = 400_000
+
+
+@dataclass(frozen=True)
+class FrameDiagnostics:
+    """What one dark frame is like.
+
+    Attributes
+    ----------
+    identifier
+        Name of the frame.
+    black_dn
+        Own robust black level of each plane.
+    noise_dn
+        Standard deviation of each plane, from differences of same-coloured neighbours; at least
+        that of rounding.
+    mean_dn
+        Plain mean of the frame.
+    clipped_share, zero_share
+        Shares of photosites at the white level and at zero.
+    suppression_sigmas
+        Significance of a spike where a photosite equals the largest of its eight same-coloured
+        neighbours, as cameras leave it that replace hot pixels; None where the noise is too small
+        for whole numbers to resolve it.
+    """
+
+    identifier: str
+    black_dn: tuple[float, ...]
+    noise_dn: tuple[float, ...]
+    mean_dn: float
+    clipped_share: float
+    zero_share: float
+    suppression_sigmas: float | None
+
+
+def period_of(cfa: str) -> int:
+    """Return the distance of same-coloured neighbours: 2, or 1 for ``MONO``."""
+    return 1 if cfa == MONOCHROME else 2
+
+
+def diagnose(
+    mosaic: NDArray[np.uint16], cfa: str, white_level: int, identifier: str
+) -> FrameDiagnostics:
+    """Measure one dark frame.
+
+    Parameters
+    ----------
+    mosaic
+        uint16 of shape (rows, columns).
+    cfa, white_level, identifier
+        As in `DarkFrame`.
+    """
+    period = period_of(cfa)
+    histograms = plane_histograms(mosaic, period)
+    noise = tuple(
+        _difference_noise(mosaic[row::period, column::period])
+        for row in range(period)
+        for column in range(period)
+    )
+    total = histograms.sum(axis=0)
+    suppression = None
+    if min(noise) >= 1.0:
+        below, equal, above = neighbour_maximum_counts(mosaic, period).tolist()
+        # a smooth distribution has at zero the mean of what it has on either side
+        suppression = (equal - (below + above) / 2) / np.sqrt(max(1.5 * equal, 1.0))
+    return FrameDiagnostics(
+        identifier=identifier,
+        black_dn=tuple(_trimmed_mean(counts) for counts in histograms),
+        noise_dn=noise,
+        mean_dn=float(total @ np.arange(len(total)) / mosaic.size),
+        clipped_share=float(total[white_level:].sum() / mosaic.size),
+        zero_share=float(total[0] / mosaic.size),
+        suppression_sigmas=suppression,
+    )
+
+
+def _trimmed_mean(counts: NDArray[np.int64]) -> float:
+    levels = np.arange(len(counts))
+    median = _weighted_median(levels, counts)
+    distance = np.abs(levels - median)
+    order = np.argsort(distance, kind="stable")
+    deviation = _weighted_median(distance[order], counts[order])
+    kept = counts * (distance <= max(_TRIM_SIGMAS * _MAD_TO_SIGMA * deviation, 1.0))
+    return float(kept @ levels / kept.sum())
+
+
+def _weighted_median(values: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
+    cumulative = np.cumsum(counts)
+    return int(values[np.searchsorted(cumulative, (cumulative[-1] + 1) // 2)])
+
+
+def _difference_noise(plane: NDArray[np.uint16]) -> float:
+    """Return the standard deviation of a plane's noise; gradients and offsets cancel."""
+    stride = max(1, plane.size // _NOISE_SAMPLE)
+    differences = np.diff(plane[::stride].astype(np.float32), axis=1).ravel()
+    scale = max(_MAD_TO_SIGMA * float(np.median(np.abs(differences))), 1.0)
+    kept = differences[np.abs(differences) <= _TRIM_SIGMAS * scale]
+    return max(float(np.std(kept)) / np.sqrt(2.0), float(_QUANTISATION))

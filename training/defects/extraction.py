@@ -1,0 +1,423 @@
+"""Extraction: the defects of one camera from one session's dark frames; reads no catalogue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from training.defects._kernels import add_cell
+from training.defects.diagnostics import FrameDiagnostics, diagnose, period_of
+from training.defects.errors import DarkFrameError
+from training.defects.fit import (
+    Fit,
+    Floats,
+    Series,
+    fit_photosites,
+    photon_gain,
+    read_series,
+    temporal_noise,
+)
+from training.defects.frames import (
+    Cell,
+    DarkFrame,
+    Scratch,
+    cells_of,
+    require_alike,
+    scratch_file,
+)
+from training.defects.maps import LARGEST, SessionMaps, robust_spread
+from training.defects.parameters import ExtractionParameters
+
+KINDS = ("hot", "partially-stuck", "stuck", "blinking")
+"""Kinds by code, as dark frames show them."""
+
+_BAND_BYTES = 8 << 20
+_CONTROLS = 2000
+_MAD_TO_SIGMA = 1.4826
+_SMALLEST_CALIBRATION = 0.8  # of the noise expected: whole numbers hide smaller spreads
+_QUANTISATION = 1 / np.sqrt(12.0)
+_BLINKING_TRANSIENTS = 2
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What one session's dark frames show.
+
+    Every array of photosites has the shape (photosites,); rates and offsets are at ISO 100 and
+    NaN where the grid cannot tell them.
+
+    Attributes
+    ----------
+    row, column, plane
+        Photosites in full `raw_image` space.
+    kind
+        Index into `KINDS`.
+    dark_rate_dn_per_s, dark_rate_error
+        Dark rate at the reference temperature (or at the session's, where that is unknown).
+    offset_dn, offset_error
+        Offset that no exposure changes.
+    amplitude_dn
+        Signal in the most sensitive cell.
+    z, p
+        Calibrated significance and its p-value.
+    reduced_chi2, fit_probability
+        Of the cells about the line.
+    flags
+        ``poor-fit``, ``saturated``, ``transients``, ``not-separable`` per photosite.
+    detection_limit_dn
+        Amplitude in the most sensitive cell that reaches the significance asked for, per plane.
+    threshold_z
+        That significance.
+    cells
+        The grid, least sensitive first.
+    diagnostics
+        Of each frame, in the order given.
+    temperature_c
+        Mean temperature, None where it is not known of every frame.
+    photon_gain
+        Digital numbers per electron at ISO 100, 0 where too few bright photosites tell.
+    maps
+        For measuring given photosites later.
+    """
+
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    plane: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    dark_rate_dn_per_s: Floats
+    dark_rate_error: Floats
+    offset_dn: Floats
+    offset_error: Floats
+    amplitude_dn: Floats
+    z: Floats
+    p: Floats
+    reduced_chi2: Floats
+    fit_probability: Floats
+    flags: tuple[tuple[str, ...], ...]
+    detection_limit_dn: tuple[float, ...]
+    threshold_z: float
+    cells: tuple[Cell, ...]
+    diagnostics: tuple[FrameDiagnostics, ...]
+    temperature_c: float | None
+    photon_gain: float
+    maps: SessionMaps
+
+
+def extract(
+    frames: Sequence[DarkFrame],
+    parameters: ExtractionParameters | None = None,
+    *,
+    scratch_folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Extraction:
+    """Measure the defects that a session's dark frames show.
+
+    Frames are decoded one after the other into a scratch file and reduced in bands of rows, so
+    that the memory in use does not grow with their number. Photosites are found by two matched
+    filters over the exposure x ISO grid, one for a pure dark rate and one for a pure offset,
+    each less its local background (5 x 5 same-coloured median), calibrated on the robust spread
+    of its plane, with the false-discovery rate over all photosites controlled by Benjamini and
+    Hochberg (1995). The combination of these parts is reconstructed.
+
+    Parameters
+    ----------
+    frames
+        Dark frames of one camera and session, of one size.
+    parameters
+        Thresholds; the defaults where None.
+    scratch_folder
+        Where the decoded frames lie meanwhile (two bytes per photosite and frame).
+    progress
+        Called with frames decoded and frames in all.
+
+    Raises
+    ------
+    DarkFrameError
+        If the frames differ in size or filters, or are no dark fields.
+    """
+    parameters = parameters or ExtractionParameters()
+    require_alike(frames)
+    cells = cells_of(
+        frames, parameters.reference_temperature_c, parameters.doubling_temperature_c
+    )
+    period = period_of(frames[0].cfa)
+    first = frames[0].read()
+    with scratch_file(first.shape, scratch_folder) as scratch:
+        diagnostics = _decode(frames, first, scratch, progress)
+        del first
+        black_dn = np.array([one.black_dn for one in diagnostics])
+        spatial_noise = np.array(
+            [np.mean([diagnostics[m].noise_dn for m in cell.members], axis=0) for cell in cells]
+        )
+        maps = _measure_maps(scratch, cells, black_dn, spatial_noise, period, parameters)
+        p, threshold_z = significant_photosites(maps, parameters)
+        rows, columns = (places.astype(np.int64) for places in np.nonzero(p))
+        saturation_dn = parameters.saturation_share * frames[0].white_level
+        found = p[rows, columns].astype(float)
+        del p
+        fit, offset_spread, gain = _fit(
+            scratch, cells, black_dn, spatial_noise, rows, columns, period, saturation_dn,
+            parameters,
+        )  # fmt: skip
+    known = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
+    kind = _kinds(fit, len(cells), offset_spread, parameters)
+    z = maps.significance[:, rows, columns].max(axis=0).astype(float)
+    return Extraction(
+        row=rows,
+        column=columns,
+        plane=maps.planes_of(rows, columns),
+        kind=kind,
+        dark_rate_dn_per_s=fit.dark_rate,
+        dark_rate_error=fit.dark_rate_error,
+        offset_dn=fit.offset,
+        offset_error=fit.offset_error,
+        amplitude_dn=fit.amplitude_dn,
+        z=z,
+        p=found,
+        reduced_chi2=fit.reduced_chi2,
+        fit_probability=fit.probability,
+        flags=_flags(fit, parameters),
+        detection_limit_dn=tuple(
+            float(limit) for limit in threshold_z * _amplitude_error(maps)
+        ),
+        threshold_z=threshold_z,
+        cells=cells,
+        diagnostics=diagnostics,
+        temperature_c=float(np.mean(known)) if len(known) == len(frames) else None,
+        photon_gain=gain,
+        maps=maps,
+    )
+
+
+def _amplitude_error(maps: SessionMaps) -> Floats:
+    """Error of the amplitude in the most sensitive cell by the better filter, per plane."""
+    by_rate = maps.error[0] * maps.gain * maps.seconds
+    by_offset = maps.error[1] * maps.gain
+    usable = np.where(by_rate > 0, by_rate, np.inf)
+    limit: Floats = np.minimum(usable, by_offset)
+    return limit
+
+
+def _decode(
+    frames: Sequence[DarkFrame],
+    first: NDArray[np.uint16],
+    scratch: Scratch,
+    progress: Progress | None,
+) -> tuple[FrameDiagnostics, ...]:
+    diagnostics = []
+    for number, frame in enumerate(frames):
+        mosaic = first if number == 0 else frame.read()
+        if mosaic.shape != scratch.shape or mosaic.dtype != np.uint16:
+            raise DarkFrameError(
+                f"{frame.identifier} is {mosaic.dtype} of shape {mosaic.shape}, the first frame"
+                f" is of shape {scratch.shape}: frames of one session have one size"
+            )
+        diagnostics.append(diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier))
+        scratch.append(mosaic)
+        if progress is not None:
+            progress(number + 1, len(frames))
+    return tuple(diagnostics)
+
+
+def _measure_maps(
+    scratch: Scratch,
+    cells: Sequence[Cell],
+    black_dn: Floats,
+    noise_dn: Floats,
+    period: int,
+    parameters: ExtractionParameters,
+) -> SessionMaps:
+    """Reduce the frames to the two calibrated significances of each photosite."""
+    gains = np.array([cell.gain for cell in cells])
+    design = np.stack([gains * [cell.seconds for cell in cells], gains], axis=1)
+    repeats = np.array([len(cell.members) for cell in cells])
+    weights = (repeats / np.mean(noise_dn, axis=1) ** 2)[:, None] * design
+    sums = np.zeros((2, *scratch.shape), np.float32)
+    blacks = black_dn.astype(np.float32)
+
+    def reduce_band(bounds: tuple[int, int]) -> None:
+        start, stop = bounds
+        for index, cell in enumerate(cells):
+            stack = np.stack([scratch.band(member, start, stop) for member in cell.members])
+            limits = parameters.transient_sigmas * noise_dn[index] * np.sqrt(
+                1 + 1 / max(len(cell.members) - 1, 1)
+            )
+            add_cell(
+                stack, blacks[list(cell.members)], period, limits.astype(np.float32),
+                parameters.transient_sigmas, weights[index].astype(np.float32),
+                sums[:, start:stop],
+            )  # fmt: skip
+
+    height, width = scratch.shape
+    step = max(2, _BAND_BYTES // (2 * width * int(repeats.max())) // 2 * 2)
+    bands = [(start, min(start + step, height)) for start in range(0, height, step)]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as executor:
+        list(executor.map(reduce_band, bands))
+    information = np.array(
+        [
+            (repeats / noise_dn[:, plane] ** 2 * design.T) @ design
+            for plane in range(period * period)
+        ]
+    )
+    weight_squares = np.array(
+        [
+            (weights**2 * noise_dn[:, plane, None] ** 2 / repeats[:, None]).sum(axis=0)
+            for plane in range(period * period)
+        ]
+    )
+    significance, spread = _calibrated(sums, np.sqrt(weight_squares.T), period)
+    norm = (weights * design).sum(axis=0)
+    safe = np.where(norm > 0, norm, np.inf)
+    return SessionMaps(
+        significance=significance,
+        error=spread / safe[:, None],
+        information=information,
+        seconds=cells[-1].seconds,
+        gain=cells[-1].gain,
+        period=period,
+    )
+
+
+def _calibrated(
+    sums: NDArray[np.float32], expected: Floats, period: int
+) -> tuple[NDArray[np.float16], Floats]:
+    """Subtract local backgrounds and divide by each plane's robust spread."""
+    significance = np.zeros(sums.shape, np.float16)
+    spreads = np.zeros((2, period * period))
+    for index in range(2):
+        for plane in range(period * period):
+            place = (slice(plane // period, None, period), slice(plane % period, None, period))
+            values = np.ascontiguousarray(sums[index][place])
+            values -= np.median(values, axis=1, keepdims=True)
+            values -= np.median(values, axis=0, keepdims=True)
+            values -= cv2.medianBlur(values, 5)
+            spread = max(
+                robust_spread(values), _SMALLEST_CALIBRATION * float(expected[index, plane])
+            )
+            if spread > 0:
+                spreads[index, plane] = spread
+                significance[index][place] = np.clip(values / spread, -LARGEST, LARGEST)
+    return significance, spreads
+
+
+def significant_photosites(
+    maps: SessionMaps, parameters: ExtractionParameters
+) -> tuple[NDArray[np.float32], float]:
+    """Control the false-discovery rate over all photosites.
+
+    Returns
+    -------
+    p, threshold
+        float32 of shape (rows, columns), the p-value of significant photosites (at least the
+        smallest positive number) and 0 elsewhere; and the significance from which they are.
+
+    Raises
+    ------
+    DarkFrameError
+        If so many stand out that the frames cannot be dark fields.
+    """
+    z = np.maximum(maps.significance[0], maps.significance[1])
+    tests = 2 * z.size
+    rate = parameters.false_discovery_rate
+    # none is rejected below the significance that a rate of one would ask for
+    floor = float(stats.norm.isf(min(rate * parameters.largest_share / 2, 0.5)))
+    ordered = np.sort(z[z >= floor].astype(np.float64))[::-1]
+    p = stats.norm.sf(ordered)
+    passed = np.flatnonzero(p * tests <= rate * np.arange(1, len(p) + 1))
+    threshold = float(stats.norm.isf(rate / tests))
+    if len(passed):
+        threshold = float(ordered[passed[-1]])
+    significant = z >= threshold
+    share = float(significant.mean())
+    if share > parameters.largest_share:
+        raise DarkFrameError(
+            f"{share:.0%} of the photosites stand out: these frames are no dark fields"
+        )
+    values = np.zeros(z.shape, np.float32)
+    values[significant] = np.maximum(
+        2 * stats.norm.sf(z[significant].astype(np.float64)), np.finfo(np.float32).tiny
+    )
+    return values, threshold
+
+
+def _fit(
+    scratch: Scratch,
+    cells: Sequence[Cell],
+    black_dn: Floats,
+    spatial_noise: Floats,
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    period: int,
+    saturation_dn: float,
+    parameters: ExtractionParameters,
+) -> tuple[Fit, float, float]:
+    """Fit photosites from their repeats; also return the offsets' spread and the photon gain."""
+    control_rows, control_columns = _controls(scratch.shape, rows, columns)
+    all_rows = np.concatenate([rows, control_rows])
+    all_columns = np.concatenate([columns, control_columns])
+    series = [
+        read_series(scratch, cell, black_dn, all_rows, all_columns, period, saturation_dn)
+        for cell in cells
+    ]
+    split = len(rows)
+    noises = []
+    for one, spatial in zip(series, spatial_noise, strict=True):
+        sound = Series(one.values[split:], one.saturated[split:])
+        noise = temporal_noise(sound) if len(control_rows) else None
+        noises.append(float(np.mean(spatial)) if noise is None else max(noise, _QUANTISATION))
+    noise_dn = np.array(noises)
+    bright = [Series(one.values[:split], one.saturated[:split]) for one in series]
+    gain = photon_gain(bright, cells, noise_dn)
+    fit = fit_photosites(bright, cells, noise_dn, gain, parameters)
+    sound = [Series(one.values[split:], one.saturated[split:]) for one in series]
+    offsets = fit_photosites(sound, cells, noise_dn, 0.0, parameters).offset
+    offsets = offsets[np.isfinite(offsets)]
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(offsets))) if len(offsets) else 0.0
+    return fit, spread, gain
+
+
+def _controls(
+    shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return photosites spread evenly over the sensor that are not among the given ones."""
+    size = shape[0] * shape[1]
+    places = np.unique(np.linspace(0, size - 1, min(_CONTROLS, size)).astype(np.int64))
+    places = np.setdiff1d(places, rows * shape[1] + columns)
+    return places // shape[1], places % shape[1]
+
+
+def _kinds(
+    fit: Fit, cell_count: int, offset_spread: float, parameters: ExtractionParameters
+) -> NDArray[np.int64]:
+    spread = np.hypot(fit.offset_error, offset_spread)
+    offset = np.nan_to_num(fit.offset / spread)
+    kind = np.where(offset >= parameters.offset_sigmas, KINDS.index("partially-stuck"), 0)
+    blinking = (fit.scatter_probability < parameters.blinking_probability) | (
+        fit.rejected >= _BLINKING_TRANSIENTS
+    )
+    kind[blinking] = KINDS.index("blinking")
+    kind[fit.saturated_cells == cell_count] = KINDS.index("stuck")
+    return kind.astype(np.int64)
+
+
+def _flags(fit: Fit, parameters: ExtractionParameters) -> tuple[tuple[str, ...], ...]:
+    judged = {
+        "poor-fit": np.nan_to_num(fit.probability, nan=1.0) < parameters.fit_probability,
+        "saturated": fit.saturated_cells > 0,
+        "transients": fit.rejected > 0,
+        "not-separable": np.isnan(fit.dark_rate),
+    }
+    return tuple(
+        tuple(name for name, marks in judged.items() if marks[index])
+        for index in range(len(fit.dark_rate))
+    )

@@ -1,0 +1,161 @@
+"""What the measurement reads: dark frames with their settings, decoded once into a scratch file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.defects.errors import DarkFrameError
+
+
+@dataclass(frozen=True)
+class DarkFrame:
+    """One dark frame, decoded when `read` is called.
+
+    Attributes
+    ----------
+    read
+        Returns the mosaic, uint16 of shape (rows, columns) in full `raw_image` space.
+    exposure_s
+        Exposure time in seconds.
+    iso
+        ISO setting; None where it is unknown, which counts as ISO 100.
+    temperature_c
+        Sensor temperature; None where it is unknown.
+    cfa
+        Colours of the 2 x 2 cell at (0, 0), or ``MONO``.
+    white_level
+        Digital number at which a photosite is full.
+    identifier
+        Name of the frame in messages and records.
+    """
+
+    read: Callable[[], NDArray[np.uint16]]
+    exposure_s: float
+    iso: int | None
+    temperature_c: float | None
+    cfa: str
+    white_level: int
+    identifier: str
+
+    @property
+    def gain(self) -> float:
+        """Gain relative to ISO 100."""
+        return 1.0 if self.iso is None else self.iso / 100
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The frames of one exposure and ISO; `members` number them in the scratch file."""
+
+    exposure_s: float
+    iso: int | None
+    gain: float
+    seconds: float
+    """Mean exposure time, in seconds at the reference temperature."""
+    members: tuple[int, ...]
+
+
+class Scratch:
+    """Decoded frames in one file, read back in bands of rows; made by `decoded`.
+
+    Plain reads keep the memory in use independent of the number of frames.
+    """
+
+    def __init__(self, descriptor: int, shape: tuple[int, int]) -> None:
+        self._descriptor = descriptor
+        self.shape = shape
+
+    def append(self, mosaic: NDArray[np.uint16]) -> None:
+        """Add a frame."""
+        view = memoryview(np.ascontiguousarray(mosaic)).cast("B")
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def band(self, member: int, start: int, stop: int) -> NDArray[np.uint16]:
+        """Return the rows from `start` to before `stop` of a frame."""
+        rows, columns = self.shape
+        band = np.empty((stop - start, columns), np.uint16)
+        view = memoryview(band).cast("B")
+        place = (member * rows + start) * columns * 2
+        while view:
+            count = os.preadv(self._descriptor, [view], place)
+            if not count:
+                raise DarkFrameError(f"the scratch file ends before frame {member}")
+            view, place = view[count:], place + count
+        return band
+
+    def frame(self, member: int) -> NDArray[np.uint16]:
+        """Return a whole frame."""
+        return self.band(member, 0, self.shape[0])
+
+
+@contextmanager
+def scratch_file(shape: tuple[int, int], folder: Path | None = None) -> Iterator[Scratch]:
+    """Open an empty scratch file, which has no name and vanishes at the end of the block."""
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        yield Scratch(file.fileno(), shape)
+
+
+def require_alike(frames: Sequence[DarkFrame]) -> None:
+    """Refuse frames that one measurement cannot combine.
+
+    Raises
+    ------
+    DarkFrameError
+        If there are none, their filters or white levels differ, or an exposure is negative.
+    """
+    if not frames:
+        raise DarkFrameError("there are no dark frames to measure")
+    first = frames[0]
+    for frame in frames:
+        if frame.cfa != first.cfa or frame.white_level != first.white_level:
+            raise DarkFrameError(
+                f"{frame.identifier} has the filters {frame.cfa} and white level"
+                f" {frame.white_level}, {first.identifier} has {first.cfa} and"
+                f" {first.white_level}: measure each kind by itself"
+            )
+        if not frame.exposure_s >= 0 or (frame.iso is not None and frame.iso <= 0):
+            raise DarkFrameError(
+                f"{frame.identifier}: exposure {frame.exposure_s} s and ISO {frame.iso} are no"
+                " settings of a camera"
+            )
+
+
+def cells_of(
+    frames: Sequence[DarkFrame], reference_temperature_c: float, doubling_temperature_c: float
+) -> tuple[Cell, ...]:
+    """Group frames by exposure and ISO, the least sensitive cell first.
+
+    The temperature counts only where it is known of every frame:
+    ``seconds = t_exp 2^((T - T0) / Td)``.
+    """
+    known = all(frame.temperature_c is not None for frame in frames)
+    groups: dict[tuple[float, int | None], list[int]] = {}
+    for number, frame in enumerate(frames):
+        groups.setdefault((frame.exposure_s, frame.iso), []).append(number)
+
+    def factor(number: int) -> float:
+        temperature_c = frames[number].temperature_c
+        if not known or temperature_c is None:
+            return 1.0
+        return float(2.0 ** ((temperature_c - reference_temperature_c) / doubling_temperature_c))
+
+    cells = [
+        Cell(
+            exposure_s=exposure_s,
+            iso=iso,
+            gain=frames[members[0]].gain,
+            seconds=exposure_s * float(np.mean([factor(number) for number in members])),
+            members=tuple(members),
+        )
+        for (exposure_s, iso), members in groups.items()
+    ]
+    return tuple(sorted(cells, key=lambda cell: (cell.gain * cell.seconds, cell.gain)))

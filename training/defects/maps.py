@@ -1,0 +1,122 @@
+"""Per-photosite measurement of one session, kept so that any photosite can be measured later.
+
+A session's frames are reduced to two significances per photosite: against a pure dark rate
+(offset zero) and against a pure offset (dark rate zero). With the information of the session's
+grid they give back dark rate and offset at any place, also where the session by itself saw
+nothing, so that weak defects add up over sessions.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.defects.errors import DefectError
+
+Floats = NDArray[np.float64]
+LARGEST = 60_000.0
+"""Significances are clipped here to fit 16-bit floats."""
+
+_SPREAD_QUANTILE = 0.95
+_SPREAD_SIGMAS = 1.959964  # of a normal distribution's absolute value at that quantile
+_SPREAD_SAMPLE = 1_000_000
+_MAGIC = b"agetrace-defect-maps-1\n"
+
+
+@dataclass(frozen=True)
+class SessionMaps:
+    """Calibrated significances of every photosite of a session.
+
+    Attributes
+    ----------
+    significance
+        float16 of shape (2, rows, columns): of a dark rate, of an offset.
+    error
+        float64 of shape (2, planes): what a significance of one is worth, DN/s and DN at ISO 100.
+    information
+        float64 of shape (planes, 2, 2): of dark rate and offset, from the grid and its noise.
+    seconds, gain
+        Of the most sensitive cell, so that ``gain (D seconds + c)`` is the amplitude.
+    period
+        2 with colour filters, 1 without.
+    """
+
+    significance: NDArray[np.float16]
+    error: Floats
+    information: Floats
+    seconds: float
+    gain: float
+    period: int
+
+    def planes_of(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the plane of each photosite."""
+        return (rows % self.period) * self.period + columns % self.period
+
+    def measure_at(
+        self, rows: NDArray[np.int64], columns: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """Return the rates of pure dark rate and pure offset, and their errors.
+
+        Returns
+        -------
+        values, errors
+            float64 of shape (2, photosites): DN/s and DN at ISO 100.
+        """
+        errors = self.error[:, self.planes_of(rows, columns)]
+        return self.significance[:, rows, columns].astype(float) * errors, errors
+
+
+def write_maps(maps: SessionMaps) -> bytes:
+    """Return maps as bytes: a line of JSON, then a .npy array; the same maps, the same bytes."""
+    header = {
+        "error": maps.error.tolist(),
+        "information": maps.information.tolist(),
+        "seconds": maps.seconds,
+        "gain": maps.gain,
+        "period": maps.period,
+    }
+    buffer = BytesIO()
+    buffer.write(_MAGIC + json.dumps(header, sort_keys=True).encode() + b"\n")
+    np.save(buffer, maps.significance, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def read_maps(file: IO[bytes]) -> SessionMaps:
+    """Read what `write_maps` wrote.
+
+    Raises
+    ------
+    DefectError
+        If the file holds something else.
+    """
+    if file.readline() != _MAGIC:
+        raise DefectError("this file holds no defect maps: extract the session again")
+    try:
+        header = json.loads(file.readline())
+        significance = np.load(BytesIO(file.read()), allow_pickle=False)
+        return SessionMaps(
+            significance=significance,
+            error=np.array(header["error"]),
+            information=np.array(header["information"]),
+            seconds=float(header["seconds"]),
+            gain=float(header["gain"]),
+            period=int(header["period"]),
+        )
+    except (ValueError, KeyError) as error:
+        raise DefectError(f"the defect maps are damaged: {error}") from error
+
+
+def robust_spread(values: NDArray[np.float32]) -> float:
+    """Return the standard deviation of the sound majority of values about zero.
+
+    From a quantile of the absolute values: subtracting a local median leaves a spike at zero,
+    which makes the median absolute deviation too small.
+    """
+    flat = values.ravel()
+    sample = np.abs(flat[:: max(1, flat.size // _SPREAD_SAMPLE)])
+    return float(np.quantile(sample, _SPREAD_QUANTILE)) / _SPREAD_SIGMAS
