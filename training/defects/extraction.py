@@ -147,9 +147,7 @@ def extract(
     """
     parameters = parameters or ExtractionParameters()
     require_alike(frames)
-    cells = cells_of(
-        frames, parameters.reference_temperature_c, parameters.doubling_temperature_c
-    )
+    cells = cells_of(frames, parameters.reference_temperature_c, parameters.doubling_temperature_c)
     period = period_of(frames[0].cfa)
     first = frames[0].read()
     with scratch_file(first.shape, scratch_folder) as scratch:
@@ -187,9 +185,7 @@ def extract(
         reduced_chi2=fit.reduced_chi2,
         fit_probability=fit.probability,
         flags=_flags(fit, parameters),
-        detection_limit_dn=tuple(
-            float(limit) for limit in threshold_z * _amplitude_error(maps)
-        ),
+        detection_limit_dn=tuple(float(limit) for limit in threshold_z * _amplitude_error(maps)),
         threshold_z=threshold_z,
         cells=cells,
         diagnostics=diagnostics,
@@ -249,8 +245,10 @@ def _measure_maps(
         start, stop = bounds
         for index, cell in enumerate(cells):
             stack = np.stack([scratch.band(member, start, stop) for member in cell.members])
-            limits = parameters.transient_sigmas * noise_dn[index] * np.sqrt(
-                1 + 1 / max(len(cell.members) - 1, 1)
+            limits = (
+                parameters.transient_sigmas
+                * noise_dn[index]
+                * np.sqrt(1 + 1 / max(len(cell.members) - 1, 1))
             )
             add_cell(
                 stack, blacks[list(cell.members)], period, limits.astype(np.float32),
@@ -379,8 +377,8 @@ def _fit(
     bright = [Series(one.values[:split], one.saturated[:split]) for one in series]
     gain = photon_gain(bright, cells, noise_dn)
     fit = fit_photosites(bright, cells, noise_dn, gain, parameters)
-    sound = [Series(one.values[split:], one.saturated[split:]) for one in series]
-    offsets = fit_photosites(sound, cells, noise_dn, 0.0, parameters).offset
+    controls = [Series(one.values[split:], one.saturated[split:]) for one in series]
+    offsets = fit_photosites(controls, cells, noise_dn, 0.0, parameters).offset
     offsets = offsets[np.isfinite(offsets)]
     spread = _MAD_TO_SIGMA * float(np.median(np.abs(offsets))) if len(offsets) else 0.0
     return fit, spread, gain

@@ -75,7 +75,7 @@ class Scratch:
 
     def append(self, mosaic: NDArray[np.uint16]) -> None:
         """Add a frame."""
-        view = memoryview(np.ascontiguousarray(mosaic)).cast("B")
+        view = np.ascontiguousarray(mosaic).data.cast("B")
         while view:
             view = view[os.write(self._descriptor, view) :]
 
@@ -83,7 +83,7 @@ class Scratch:
         """Return the rows from `start` to before `stop` of a frame."""
         rows, columns = self.shape
         band = np.empty((stop - start, columns), np.uint16)
-        view = memoryview(band).cast("B")
+        view = band.data.cast("B")
         place = (member * rows + start) * columns * 2
         while view:
             count = os.preadv(self._descriptor, [view], place)

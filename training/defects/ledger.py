@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,8 @@ def build(
     A photosite is taken up if its significance, pooled from some session to the newest, passes
     the false-discovery rate over all photosites and starting sessions, and does not hang on one
     session alone (unless the newest is the only one to show it, very significantly); or if at
-    least two sessions found it by themselves, each very significantly. A single blip among many sessions does neither.
+    least two sessions found it by themselves, each very significantly. A single blip among many
+    sessions does neither.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def build(
 def _require_ordered(sessions: Sequence[DarkSession]) -> None:
     if not sessions:
         raise LedgerError("there is no dark-field session yet: extract one first")
-    for earlier, later in zip(sessions, sessions[1:], strict=False):
+    for earlier, later in pairwise(sessions):
         if later.at < earlier.at:
             raise LedgerError(f"session {later.identifier} is older than the one before it")
         if later.maps.significance.shape != earlier.maps.significance.shape:
@@ -263,8 +265,10 @@ class _History:
             own = weights[start:]
             if own.sum() <= 0:
                 continue
-            amplitude = float(np.median(values[start:])) if count - start > 2 else float(
-                own @ values[start:] / own.sum()
+            amplitude = (
+                float(np.median(values[start:]))
+                if count - start > 2
+                else float(own @ values[start:] / own.sum())
             )
             for _ in range(2):
                 variance = safe[start:] ** 2 + (scatter * amplitude) ** 2
@@ -339,8 +343,10 @@ def _entry(
     if after is not None and history.pre_existing_probability > 1 - parameters.credibility:
         flags.add("possibly-pre-existing")
     kinds = [one.kind for one in observations]
-    kind = max(sorted(set(kinds)), key=kinds.count) if kinds else (
-        "partially-stuck" if offset_like else "hot"
+    kind = (
+        max(sorted(set(kinds)), key=kinds.count)
+        if kinds
+        else ("partially-stuck" if offset_like else "hot")
     )
     blinking = history.blinking or kind == "blinking"
     dark_rate, dark_rate_error, offset, offset_error = _response(since, observations, place)

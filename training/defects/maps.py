@@ -111,7 +111,7 @@ def read_maps(file: IO[bytes]) -> SessionMaps:
         raise DefectError(f"the defect maps are damaged: {error}") from error
 
 
-def robust_spread(values: NDArray[np.float32]) -> float:
+def robust_spread(values: NDArray[np.floating]) -> float:
     """Return the standard deviation of the sound majority of values about zero.
 
     From a quantile of the absolute values: subtracting a local median leaves a spike at zero,

@@ -1,0 +1,105 @@
+"""The dark shots of a session in the catalogue, as frames to measure; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from datastore._shot_filter import newest_state, newest_verdict
+from datastore.catalogue import Catalogue
+from datastore.frames import DecodingWorker, Frame
+from datastore.tables import Asset, Shot, ShotSettings
+from training.defects.errors import DarkFrameError
+from training.defects.frames import DarkFrame
+
+
+@dataclass(frozen=True)
+class DarkShot:
+    """A registered dark shot whose newest verdict does not exclude it."""
+
+    sha256: str
+    exposure_s: float
+    iso: int | None
+    temperature_c: float | None
+
+
+def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[DarkShot]:
+    """Return the usable dark shots of one camera in one session, in the order they were taken.
+
+    Raises
+    ------
+    DarkFrameError
+        If the exposure of one is unknown.
+    """
+    state, verdict = newest_state(), newest_verdict()
+    with catalogue.reading() as transaction:
+        rows = transaction.execute(
+            select(Shot.id, Asset.sha256, Shot.exposure_s, Shot.iso)
+            .join(Asset, Asset.shot_id == Shot.id)
+            .where(
+                Shot.session_id == session_id,
+                Shot.camera_id == camera_id,
+                Shot.kind == "dark-field",
+                Shot.warm_up.is_(False),
+                Asset.role == "raw",
+                state == "registered",
+                (verdict.is_(None)) | (verdict == "accepted"),
+            )
+            .order_by(Shot.sequence, Shot.attempt, Asset.id)
+        ).all()
+        settings = transaction.scalars(
+            select(ShotSettings)
+            .where(ShotSettings.shot_id.in_([row.id for row in rows]))
+            .order_by(ShotSettings.source.desc())
+        ).all()
+    known: dict[int, dict[str, Any]] = {}
+    for one in settings:
+        facts = known.setdefault(one.shot_id, {})
+        for name in ("exposure_s", "iso", "temperature_c"):
+            # what was read back comes first, then what the file says
+            if facts.get(name) is None:
+                facts[name] = getattr(one, name)
+    shots = []
+    for row in rows:
+        facts = known.get(row.id, {})
+        exposure_s = row.exposure_s if row.exposure_s is not None else facts.get("exposure_s")
+        if exposure_s is None:
+            raise DarkFrameError(
+                f"the exposure of the dark field {row.sha256} is unknown: declare it on import"
+            )
+        iso = row.iso if row.iso is not None else facts.get("iso")
+        shots.append(DarkShot(row.sha256, exposure_s, iso, facts.get("temperature_c")))
+    return shots
+
+
+def dark_frames(
+    catalogue: Catalogue, worker: DecodingWorker, shots: Sequence[DarkShot]
+) -> list[DarkFrame]:
+    """Return the frames of shots; the first is decoded at once for the facts that all share."""
+    first = worker.read_frame(catalogue.store.path(shots[0].sha256))
+
+    def reader(shot: DarkShot) -> DarkFrame:
+        def read() -> NDArray[np.uint16]:
+            frame: Frame = worker.read_frame(catalogue.store.path(shot.sha256))
+            if frame.cfa != first.cfa:
+                raise DarkFrameError(
+                    f"{shot.sha256} has the filters {frame.cfa}, the first frame {first.cfa}"
+                )
+            return frame.mosaic
+
+        return DarkFrame(
+            read=read,
+            exposure_s=shot.exposure_s,
+            iso=shot.iso,
+            temperature_c=shot.temperature_c,
+            cfa=first.cfa,
+            white_level=first.white_level,
+            identifier=shot.sha256,
+        )
+
+    return [reader(shot) for shot in shots]
