@@ -323,14 +323,14 @@ class Execution:
             for file in delivery.files:
                 station.camera.delete(file.camera_folder, file.camera_name)
 
-        # a copy that stays on the card is found and deleted by the next reconciliation
-        self.stations.each(registered, delete)
+        deleted = self.stations.each(registered, delete)
         for station, result in settled.items():
             attempt = attempts[station]
             assert attempt.planned is not None
             if result.outcome == FAILED and attempt.delivery is not None:
                 self.spool.set_aside(attempt.planned.uuid)
-            else:
+            elif not isinstance(deleted.get(station), Exception):
+                # else the spool remembers what the next reconciliation has to delete
                 self.spool.clear(attempt.planned.uuid)
 
     def _end(self, state: str, reason: str | None) -> None:

@@ -156,7 +156,7 @@ def reconcile_stations(
             result.left_open[shot.planned.uuid] = str(error)
             continue
         result.settled[shot.planned.uuid] = settled
-    _tidy_spool(catalogue, spool, result)
+    _tidy_spool(catalogue, clock, spool, by_camera, result)
     result.sessions_closed.extend(_close_sessions(catalogue, fixture, clock.now()))
     return result
 
@@ -217,9 +217,6 @@ def _register(
             transaction, shot.planned, examined, read_back, released, now, source
         )
         audit_settled(transaction, shot.session_uuid, {shot.planned.uuid: settled}, now)
-    if settled.outcome != FAILED and station.camera.is_open:
-        for file in spooled.files:
-            station.camera.delete(file.camera_folder, file.camera_name)
     return settled
 
 
@@ -341,21 +338,50 @@ def _open_shot(shot: Shot, session_uuid: str) -> OpenShot:
     )
 
 
-def _tidy_spool(catalogue: Catalogue, spool: Spool, result: Reconciled) -> None:
-    """Clear what is registered; set aside what belongs to failed shots; leave the rest."""
+def _tidy_spool(
+    catalogue: Catalogue,
+    clock: CivilClock,
+    spool: Spool,
+    by_camera: Mapping[int, Station],
+    result: Reconciled,
+) -> None:
+    """Let go of registered shots, on the card too; set aside what belongs to failed ones."""
     waiting = list(spool.shots())
-    states: Mapping[str, str] = {}
-    if waiting:
-        with catalogue.reading() as transaction:
-            states = _states(transaction, waiting)
-    for uuid in waiting:
-        if states.get(uuid) == REGISTERED:
+    if not waiting:
+        return
+    with catalogue.reading() as transaction:
+        states = _states(transaction, waiting)
+    for uuid, (camera_id, state) in states.items():
+        station = by_camera.get(camera_id)
+        if state == REGISTERED and station is not None:
+            try:
+                _delete_from_card(catalogue, clock, spool, station, uuid)
+            except CaptureError:
+                # the camera cannot be asked: the spool remembers it for the next time
+                continue
             spool.clear(uuid)
-        elif states.get(uuid) == FAILED and uuid not in result.left_open:
+        elif state == FAILED and uuid not in result.left_open:
             spool.set_aside(uuid)
 
 
-def _states(transaction: Transaction, uuids: Sequence[str]) -> dict[str, str]:
+def _delete_from_card(
+    catalogue: Catalogue, clock: CivilClock, spool: Spool, station: Station, uuid: str
+) -> None:
+    """Delete the card's copies of a registered shot, if they still are its copies."""
+    spooled = spool.read(uuid)
+    if spooled is None:
+        return
+    if not station.camera.is_open:
+        station.open(clock)
+    names = {(file.camera_folder, file.camera_name) for file in spooled.files}
+    for file in station.camera.list_card():
+        # a camera may have used the name again: only the bytes tell
+        if (file.folder, file.name) in names and _peek(catalogue, spool, station, file) is None:
+            station.camera.delete(file.folder, file.name)
+
+
+def _states(transaction: Transaction, uuids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Return camera and newest event of shots by UUID; others than captured shots are left out."""
     newest = (
         select(func.max(ShotEvent.id))
         .join(Shot, ShotEvent.shot_id == Shot.id)
@@ -363,11 +389,11 @@ def _states(transaction: Transaction, uuids: Sequence[str]) -> dict[str, str]:
         .group_by(ShotEvent.shot_id)
     )
     rows = transaction.execute(
-        select(Shot.uuid, ShotEvent.name)
+        select(Shot.uuid, Shot.camera_id, ShotEvent.name)
         .join(Shot, ShotEvent.shot_id == Shot.id)
-        .where(ShotEvent.id.in_(newest))
+        .where(ShotEvent.id.in_(newest), Shot.camera_id.is_not(None))
     )
-    return {str(uuid): str(name) for uuid, name in rows}
+    return {uuid: (camera_id, name) for uuid, camera_id, name in rows}
 
 
 def _close_sessions(catalogue: Catalogue, fixture: FixtureFacts, at: datetime) -> list[str]:
