@@ -1,0 +1,69 @@
+"""Imports to test with: running one, and looking at what it left in the catalogue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+import yaml
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from datastore.catalogue import Catalogue
+from datastore.clocks import FixedClock
+from datastore.importing import (
+    ImportOptions,
+    ImportReport,
+    import_folder,
+    read_options,
+)
+from datastore.tables import (
+    Asset,
+    AssetLocation,
+    Camera,
+    Session,
+    SessionEvent,
+    Shot,
+    ShotEvent,
+    Verdict,
+)
+
+NOW = datetime(2026, 7, 8, 9, 10, 11, tzinfo=UTC)
+
+
+def run(catalogue: Catalogue, folder: Path, options: ImportOptions | None = None) -> ImportReport:
+    return import_folder(catalogue, folder, options or read_options(), clock=FixedClock(NOW))
+
+
+def shots(catalogue: Catalogue) -> dict[str, Shot]:
+    """Return the shots with all that belongs to them, by the name of their first file."""
+    with catalogue.reading() as session:
+        found = session.scalars(
+            select(Shot).options(
+                selectinload(Shot.assets).selectinload(Asset.locations),
+                selectinload(Shot.camera),
+                selectinload(Shot.settings),
+                selectinload(Shot.events),
+                selectinload(Shot.verdicts),
+                selectinload(Shot.session).selectinload(Session.events),
+            )
+        ).all()
+        return {str(shot.assets[0].original_name): shot for shot in found}
+
+
+def row_counts(catalogue: Catalogue) -> list[int | None]:
+    tables = (Session, SessionEvent, Shot, ShotEvent, Asset, AssetLocation, Camera, Verdict)
+    with catalogue.reading() as session:
+        return [session.scalar(select(func.count()).select_from(table)) for table in tables]
+
+
+def jpeg(seed: int = 1, shape: tuple[int, int] = (256, 384)) -> bytes:
+    picture = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    data: bytes = simplejpeg.encode_jpeg(picture)
+    return data
+
+
+def describe(path: Path, **content: object) -> None:
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
