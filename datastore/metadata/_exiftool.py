@@ -38,7 +38,9 @@ _STANDARD_GROUPS = ("ExifIFD", "IFD0", "CanonRaw", "SubIFD")
 _IGNORED_GROUPS = frozenset(
     {"IFD1", "IFD2", "IFD3", "System", "ExifTool", "File", "Composite", "SourceFile"}
 )
-_UNKNOWN_SWITCH = frozenset({-1, 65535})
+_NOISE_REDUCTION_TAGS = ("LongExposureNoiseReduction", "LongExposureNoiseReduction2")
+_NOISE_REDUCTION_OFF = {"Panasonic": (1,), "Sony": (0, 0xFFFF0000)}
+_NOISE_REDUCTION_UNKNOWN = (-1, 0xFFFF, 0xFFFFFFFF)
 _ISO_BEYOND_SHORT = 65535
 
 
@@ -185,7 +187,7 @@ def _metadata(values: dict[str, Any], texts: dict[str, Any]) -> FileMetadata:
         height=whole_number(tags.first("ExifImageHeight") or values.get("File:ImageHeight")),
         orientation=whole_number(values.get("IFD0:Orientation"), largest=8),
         firmware=_firmware(tags, values),
-        long_exposure_noise_reduction=_noise_reduction(tags, values),
+        long_exposure_noise_reduction=_noise_reduction(values),
         verbatim=json_safe({k: v for k, v in values.items() if _is_of_file(k)}),
     )
 
@@ -211,10 +213,15 @@ def _firmware(tags: _Values, values: dict[str, Any]) -> str | None:
     return named or (software if software.startswith("Ver.") else None)
 
 
-def _noise_reduction(tags: _Values, values: dict[str, Any]) -> bool | None:
-    for value in tags.all("LongExposureNoiseReduction", "LongExposureNoiseReduction2"):
-        setting = number(value)
-        if setting is not None and setting not in _UNKNOWN_SWITCH:
-            return setting != 0
+def _noise_reduction(values: dict[str, Any]) -> bool | None:
+    """Return whether any tag has it on; what stands for off differs between vendors."""
+    switches: list[bool] = []
+    for key, value in values.items():
+        group, _, name = key.partition(":")
+        setting = number(value) if name in _NOISE_REDUCTION_TAGS else None
+        if setting is not None and setting not in _NOISE_REDUCTION_UNKNOWN:
+            switches.append(setting not in _NOISE_REDUCTION_OFF.get(group, (0,)))
     nikon = clean_text(values.get("Nikon:NoiseReduction"))
-    return None if nikon is None else nikon.upper() != "OFF"
+    if nikon is not None:
+        switches.append(nikon.upper() != "OFF")
+    return any(switches) if switches else None

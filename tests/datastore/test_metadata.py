@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from datastore.frames import DecodingStoppedError, FrameError
 from datastore.metadata import FileMetadata, MetadataReader, read_metadata
-from datastore.metadata._exiftool import ExifTool
+from datastore.metadata._exiftool import ExifTool, _noise_reduction
 from datastore.metadata._facts import clean_text, json_safe, rational, taken_at
 from tests.support.frame_files import (
     dark_mosaic,
@@ -318,3 +318,30 @@ def test_clean_text_is_printable_bounded_and_not_blank(dirty: object) -> None:
     text = clean_text(dirty)
     assert text is None or (text.isprintable() and text.strip() == text and 0 < len(text) <= 256)
     assert not isinstance(dirty, float) or not math.isnan(dirty) or text == "nan"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, None),
+        ({"Canon:LongExposureNoiseReduction2": 0}, False),
+        ({"Canon:LongExposureNoiseReduction2": 4}, True),  # automatic
+        (
+            {"Canon:LongExposureNoiseReduction2": 0, "CanonCustom:LongExposureNoiseReduction": 2},
+            True,
+        ),
+        ({"Panasonic:LongExposureNoiseReduction": 1}, False),
+        ({"Panasonic:LongExposureNoiseReduction": 2}, True),
+        ({"Sony:LongExposureNoiseReduction": 0xFFFF0000}, False),
+        ({"Sony:LongExposureNoiseReduction": 0x10001}, True),
+        ({"Sony:LongExposureNoiseReduction": 0xFFFFFFFF}, None),
+        ({"Nikon:NoiseReduction": "OFF "}, False),
+        ({"Nikon:NoiseReduction": "FPNR"}, True),
+    ],
+    ids=str,
+)
+def test_noise_reduction_is_told_by_each_vendors_own_numbers(
+    values: dict[str, Any], expected: bool | None
+) -> None:
+    """The numbers are those of exiftool's tag tables."""
+    assert _noise_reduction(values) is expected
