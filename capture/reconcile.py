@@ -391,9 +391,9 @@ def _states(transaction: Transaction, uuids: Sequence[str]) -> dict[str, tuple[i
     rows = transaction.execute(
         select(Shot.uuid, Shot.camera_id, ShotEvent.name)
         .join(Shot, ShotEvent.shot_id == Shot.id)
-        .where(ShotEvent.id.in_(newest), Shot.camera_id.is_not(None))
+        .where(ShotEvent.id.in_(newest))
     )
-    return {uuid: (camera_id, name) for uuid, camera_id, name in rows}
+    return {uuid: (camera_id, name) for uuid, camera_id, name in rows if camera_id is not None}
 
 
 def _close_sessions(catalogue: Catalogue, fixture: FixtureFacts, at: datetime) -> list[str]:

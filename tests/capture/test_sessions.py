@@ -205,9 +205,12 @@ class _BreakingActuator(VirtualActuator):
 
 def test_an_interrupt_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
     stop = threading.Event()
-    outcome = laboratory.run(
-        recipe(DARKS), NIKON, stop=stop, progress=lambda done, _total: done >= 2 and stop.set()
-    )
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == 2:
+            stop.set()
+
+    outcome = laboratory.run(recipe(DARKS), NIKON, stop=stop, progress=interrupt)
     assert (outcome.state, outcome.exit_code) == ("aborted", 130)
     assert outcome.frames_registered == 2
     assert [shot["events"][-1] for shot in laboratory.shots()] == ["registered"] * 2
