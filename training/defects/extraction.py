@@ -85,7 +85,7 @@ class Extraction:
     temperature_c
         Mean temperature, None where it is not known of every frame.
     photon_gain
-        Digital numbers per electron at ISO 100, 0 where too few bright photosites tell.
+        Digital numbers per electron at ISO 100, 0 where no bright photosite tells.
     maps
         For measuring given photosites later.
     """

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 _OFFSETS = tuple((y, x) for y in range(-2, 3) for x in range(-2, 3) if (y, x) != (0, 0))
 _PHOTON_SIGNAL_SIGMAS = 10.0  # signals that show photon noise above read noise
-_FEWEST_FOR_PHOTON_GAIN = 8
+_FEWEST_READ_ELECTRONS = 1.0  # no sensor of a camera reads with less noise
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ def photon_gain(series: Sequence[Series], cells: Sequence[Cell], noise_dn: Float
 
     Photon transfer: the variance of the repeats grows by ``gain * photon_gain * signal``. The
     median over photosites and cells, corrected for the median of the chi-squared distribution,
-    withstands blinking ones (reconstructed). Zero where too few photosites are bright.
+    withstands blinking ones (reconstructed). It is at most what a read noise of one electron
+    allows, and zero where no photosite is bright.
     """
     ratios: list[Floats] = []
     for one, cell, sigma in zip(series, cells, noise_dn, strict=True):
@@ -158,9 +159,13 @@ def photon_gain(series: Sequence[Series], cells: Sequence[Cell], noise_dn: Float
         variance = np.var(one.values[bright], axis=1, ddof=1) / middle
         ratios.append((variance - sigma**2) / (cell.gain * signal[bright]))
     pooled = np.concatenate(ratios) if ratios else np.empty(0)
-    if len(pooled) < _FEWEST_FOR_PHOTON_GAIN:
+    if not len(pooled):
         return 0.0
-    return max(float(np.median(pooled)), 0.0)
+    largest = min(
+        float(sigma) / cell.gain / _FEWEST_READ_ELECTRONS
+        for sigma, cell in zip(noise_dn, cells, strict=True)
+    )
+    return min(max(float(np.median(pooled)), 0.0), largest)
 
 
 def cell_means(series: Series, variance: Floats, transient_sigmas: float) -> CellMeans:
