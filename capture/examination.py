@@ -6,6 +6,7 @@ Owns the processes in which files from outside are read. Decides nothing about r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,10 +98,12 @@ class Examiner:
     def __init__(self) -> None:
         self._decoder = DecodingWorker()
         self._reader = MetadataReader()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="metadata")
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Return the examiner; its processes start with the first file."""
+        self._stack.enter_context(self._thread)
         self._stack.enter_context(self._decoder)
         self._stack.enter_context(self._reader)
         return self
@@ -125,9 +128,12 @@ class Examiner:
         self, files: Sequence[SpooledFile], camera: CameraFacts, shot: ShotFacts
     ) -> ExaminedShot:
         """Examine the files of one shot."""
+        # two processes read: one what the files say, the other what they hold
+        reading = self._thread.submit(lambda: [self.read_metadata(file.path) for file in files])
+        examinations = [self._examine(file, camera) for file in files]
         examined = tuple(
-            ExaminedFile(file, self._examine(file, camera), self.read_metadata(file.path))
-            for file in files
+            ExaminedFile(*facts)
+            for facts in zip(files, examinations, reading.result(), strict=True)
         )
         result = ExaminedShot(examined)
         for file in examined:

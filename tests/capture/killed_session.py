@@ -1,7 +1,8 @@
 """Runs a session in a process of its own that kills itself at a given call; started by tests.
 
 Usage: python killed_session.py JSON, with the keys `folder`, `control_url`, `recipe`, `serials`,
-`target` (module:Class.method), `call` (from 1), and `when` (before, during or after).
+`target` (module:Class.method), `call` (from 1), and `when` (before, during or after). Without a
+target it ends by itself, or cleanly at an interrupt; it prints its progress and its outcome.
 """
 
 from __future__ import annotations
@@ -78,8 +79,11 @@ def main(order: dict[str, Any]) -> None:
 
     folder = Path(order["folder"])
     with open_catalogue(f"sqlite:///{folder}/catalogue.sqlite", folder / "store") as catalogue:
-        arm(order["target"], order["call"], order["when"])
-        run_session(
+        if "target" in order:
+            arm(order["target"], order["call"], order["when"])
+        stop = threading.Event()
+        signal.signal(signal.SIGINT, lambda *_: stop.set())
+        outcome = run_session(
             catalogue,
             Recipe.model_validate(order["recipe"]),
             "virtual",
@@ -90,7 +94,10 @@ def main(order: dict[str, Any]) -> None:
             camera_factory=lambda address, serial, spool: Gphoto2Camera(
                 address, serial, spool, margin_s=3.0
             ),
+            progress=lambda done, _total: print(json.dumps({"done": done}), flush=True),
+            stop=stop,
         )
+        print(json.dumps(outcome.to_json()), flush=True)
 
 
 if __name__ == "__main__":

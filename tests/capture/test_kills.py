@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -109,6 +110,34 @@ def survives(laboratory: Laboratory, serial: str, target: str, call: int, when: 
     assert len(registered) + len(on_card) == exposed, (len(registered), on_card, unclaimed)
     left = [path for path in laboratory.spool_folder.iterdir() if path.is_file()]
     assert left == []
+
+
+def test_ctrl_c_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
+    shots = SHOTS.replace("isos: [100, 200, 400]", "isos: [100, 200, 400], count: 40")
+    order = {
+        "folder": str(laboratory.spool_folder.parent),
+        "control_url": laboratory.virtual.control_url,
+        "recipe": recipe(shots).body(),
+        "serials": [NIKON, GENERIC],
+    }
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPT), json.dumps(order)],
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(5):
+            process.stdout.readline()
+        # as a terminal does: to every process of the group, decoders included
+        os.killpg(process.pid, signal.SIGINT)
+        lines = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    outcome = json.loads(lines[-1])
+    assert outcome["state"] == "aborted"
+    rows = laboratory.shots()
+    assert len(rows) == outcome["frames_registered"] < 100
+    assert {(row["events"][-1], row["verdict"]) for row in rows} == {("registered", "accepted")}
+    assert [path for path in laboratory.spool_folder.iterdir() if path.is_file()] == []
 
 
 @pytest.mark.parametrize(("target", "call", "when"), QUICK)

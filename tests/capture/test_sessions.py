@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import func, select, text
 
 from capture.actuators import VirtualActuator
 from capture.cameras.gphoto2_camera import Gphoto2Camera
+from capture.cameras.protocol import CameraIdentity
 from capture.errors import (
     ActuatorError,
     CameraLostError,
@@ -27,7 +29,7 @@ from datastore.equipment import FixtureDescription, add_fixture
 from datastore.errors import LeaseHeldError, UnknownFixtureError
 from datastore.leases import acquire
 from datastore.metadata import read_metadata
-from datastore.tables import Asset, AuditEntry, Session, SessionEvent
+from datastore.tables import Asset, AuditEntry, Lease, Session, SessionEvent
 from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
 
 DARKS = '  - {kind: dark-field, exposures: ["1/30", "1/2"], isos: [100, 800]}\n'
@@ -303,6 +305,47 @@ def test_a_full_disk_is_named_before_the_first_shot(
         laboratory.run(recipe(ONE_DARK), NIKON)
     assert caught.value.exit_code == 1
     assert laboratory.shots() == []
+
+
+class _CameraWithFullDisk(Gphoto2Camera):
+    """A camera whose worker may write no file as large as a frame."""
+
+    def open(self) -> CameraIdentity:
+        identity = super().open()
+        assert self.worker_pid is not None
+        resource.prlimit(self.worker_pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
+        return identity
+
+
+def test_a_frame_that_met_a_full_disk_is_taken_from_the_card_later(
+    laboratory: Laboratory,
+) -> None:
+    outcome = laboratory.run(
+        recipe(DARKS), NIKON, camera_factory=lambda a, s, f: _CameraWithFullDisk(a, s, f, 2.0)
+    )
+    assert (outcome.state, outcome.exit_code) == ("failed", 1)
+    assert "free some space" in (outcome.reason or "")
+    assert [shot["events"][-1] for shot in laboratory.shots()] == ["planned"]
+    again = laboratory.run(recipe(ONE_DARK), NIKON)
+    assert (again.state, again.settled_by_reconciling) == ("completed", 1)
+    recovered, _ = laboratory.shots()
+    assert recovered["events"][-1] == "registered"
+    assert recovered["verdict"] == "accepted"
+    assert laboratory.catalogue.store.verify(recovered["assets"]["raw"])
+
+
+def test_a_session_stops_when_its_lease_is_lost(laboratory: Laboratory) -> None:
+    def seize(done: int, _total: int) -> None:
+        if done == 1:
+            with laboratory.catalogue.writing() as transaction:
+                for row in transaction.scalars(select(Lease)):
+                    row.fencing_token += 1
+                    row.holder = "somebody else"
+
+    outcome = laboratory.run(recipe(DARKS), NIKON, progress=seize)
+    assert (outcome.state, outcome.exit_code) == ("failed", 1)
+    assert "went from" in (outcome.reason or "")
+    assert outcome.frames_registered == 1
 
 
 def test_the_record_of_a_session_cannot_be_rewritten(laboratory: Laboratory) -> None:
