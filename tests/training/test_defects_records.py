@@ -82,7 +82,7 @@ def test_sessions_become_a_ledger_and_pictures(catalogue: Catalogue, tmp_path: P
     for path in records.plot_ledger(catalogue, camera_id, tmp_path / "pictures"):
         assert path.read_bytes().startswith(b"\x89PNG")
     figure = plots.growth_curve(list(entries.values()), sessions)
-    assert figure.axes[0].lines[0].get_ydata()[-1] == 4
+    assert np.asarray(figure.axes[0].lines[0].get_ydata()).tolist()[-1] == 4
     with catalogue.reading() as transaction:
         extraction = transaction.scalars(select(DefectExtraction)).first()
         assert extraction is not None and len(extraction.inputs) == 9

@@ -19,11 +19,16 @@ def plane_histograms(mosaic: NDArray[np.uint16], period: int) -> NDArray[np.int6
 
 
 @numba.njit(cache=True, nogil=True)
-def neighbour_maximum_counts(mosaic: NDArray[np.uint16], step: int) -> NDArray[np.int64]:
-    """Count photosites one below, at and one above the largest of their eight neighbours."""
+def neighbour_maximum_counts(
+    mosaic: NDArray[np.uint16], step: int, row_step: int
+) -> NDArray[np.int64]:
+    """Count photosites one below, at and one above the largest of their eight neighbours.
+
+    Neighbours are `step` apart; of the rows every `row_step`-th is counted.
+    """
     counts = np.zeros(3, np.int64)
     rows, columns = mosaic.shape
-    for row in range(step, rows - step):
+    for row in range(step, rows - step, row_step):
         for column in range(step, columns - step):
             value = np.int64(mosaic[row, column])
             largest = np.int64(-1)
