@@ -37,9 +37,10 @@ class WorkerProcess:
         self._said = self._home / "messages"
         ours, theirs = socket.socketpair()
         self._connection = ours
+        arguments = [str(theirs.fileno()), str(self._home)]
         with theirs, self._said.open("wb") as said:
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
-                [sys.executable, "-P", "-m", "capture.cameras._worker", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", "capture.cameras._worker", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

@@ -1,13 +1,15 @@
 """The process that talks to one camera: takes orders from its parent, one at a time.
 
-Run as `python -m capture.cameras._worker DESCRIPTOR`; the descriptor is a socket to the parent.
-It ends when the parent does. It never touches the catalogue.
+Run as `python -m capture.cameras._worker DESCRIPTOR HOME`: the descriptor is a socket to the
+parent, the home a temporary folder that goes with the worker. It ends when the parent does. It
+never touches the catalogue.
 """
 
 from __future__ import annotations
 
 import os
 import queue
+import shutil
 import signal
 import socket
 import sys
@@ -112,9 +114,14 @@ def serve(connection: socket.socket) -> None:
 
 def main() -> None:
     """Serve the parent on the socket whose descriptor is the first argument."""
+    descriptor, home = sys.argv[1:]
     # an interrupt at the terminal is for the parent, which finishes the shot in hand
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    try:
+        serve(socket.socket(fileno=int(descriptor)))
+    finally:
+        # a parent that was killed cannot remove it
+        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

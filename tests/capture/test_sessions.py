@@ -23,6 +23,7 @@ from capture.errors import (
     UnknownCameraError,
     WrongSerialError,
 )
+from capture.recipes import Recipe
 from capture.sessions import run_session
 from datastore.clocks import CivilClock, FixedClock
 from datastore.equipment import FixtureDescription, add_fixture
@@ -244,23 +245,28 @@ def test_wrong_requests_leave_everything_as_it_was(laboratory: Laboratory) -> No
     assert session_events(laboratory) == []
 
 
-def _add_fixture(laboratory: Laboratory, *, simulated: bool, address: str, serial: str) -> None:
+def _add_fixture(
+    laboratory: Laboratory, *, simulated: bool, address: str, serial: str, **camera: Any
+) -> None:
     description = FixtureDescription.model_validate(
         {
             "name": f"fixture-{serial}",
             "simulated": simulated,
             "cameras": [
                 {"serial": serial, "make": "Agetrace", "model": "Fixture 1", "address": address}
+                | camera
             ],
         }
     )
     add_fixture(laboratory.catalogue, description, datetime(2024, 1, 1, tzinfo=UTC))
 
 
-def _run_on(laboratory: Laboratory, fixture: str, clock: CivilClock) -> None:
+def _run_on(
+    laboratory: Laboratory, fixture: str, clock: CivilClock, what: Recipe | None = None
+) -> None:
     run_session(
         laboratory.catalogue,
-        recipe(ONE_DARK),
+        what or recipe(ONE_DARK),
         fixture,
         actuator=VirtualActuator(laboratory.virtual.control_url),
         clock=clock,
@@ -296,13 +302,19 @@ def test_a_leased_camera_is_not_taken(laboratory: Laboratory) -> None:
         laboratory.run(recipe(ONE_DARK), NIKON)
 
 
-def test_a_full_disk_is_named_before_the_first_shot(
-    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # a disk cannot be filled here: what the system reports of it is the boundary
-    monkeypatch.setattr(type(laboratory.catalogue.store), "free_bytes", lambda _self: 1_000_000)
-    with pytest.raises(DiskFullError, match="has 1 MB free and the session needs") as caught:
-        laboratory.run(recipe(ONE_DARK), NIKON)
+def test_a_full_disk_is_named_before_the_first_shot(laboratory: Laboratory) -> None:
+    # no disk has room for so many frames of such a sensor
+    _add_fixture(
+        laboratory,
+        simulated=True,
+        address=laboratory.virtual.cameras[NIKON],
+        serial=NIKON,
+        model="Giant",
+        sensor={"width": 900_000, "height": 900_000},
+    )
+    many = recipe(ONE_DARK.replace("iso: 100", "iso: 100, count: 1000"))
+    with pytest.raises(DiskFullError, match=r"free and the session needs .* MB: free") as caught:
+        _run_on(laboratory, f"fixture-{NIKON}", laboratory.clock, many)
     assert caught.value.exit_code == 1
     assert laboratory.shots() == []
 
