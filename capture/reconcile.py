@@ -53,7 +53,11 @@ from datastore.tables import (
 _ENDS: Final = ("completed", "partial", "aborted", "failed")
 _CLEAN_ENDS: Final = ("completed", "partial")
 _NEWEST_CARD_FILES: Final = 40
-_LONGEST_STEP: Final = timedelta(minutes=10)
+_LONGEST_STEP: Final[Mapping[str, timedelta]] = {
+    "host": timedelta(minutes=10),
+    # a replay's clock may run thousands of times faster than the cameras work
+    "simulated": timedelta(hours=12),
+}
 """How long after its row was written a shot may at most have been released, civil time."""
 
 
@@ -66,6 +70,8 @@ class OpenShot:
     camera_id: int
     kind: str
     settings: CameraSettings
+    latest: datetime
+    """Civil time after which its shutter cannot have opened."""
 
 
 @dataclass
@@ -289,10 +295,9 @@ def _may_own(shot: OpenShot, metadata: FileMetadata, station: Station) -> bool:
     """Tell whether a file's own time, settings and body are those of a shot."""
     if checks.wall_time(metadata) is None or station.skew is None:
         return False
-    planned_at = shot.planned.planned_at
     return (
         checks.foreign_body(metadata, station.facts.serial) is None
-        and checks.foreign_time(metadata, planned_at, planned_at + _LONGEST_STEP, station.skew)
+        and checks.foreign_time(metadata, shot.planned.planned_at, shot.latest, station.skew)
         is None
         and not checks.check_settings(shot.settings, None, metadata)
     )
@@ -303,7 +308,7 @@ def _open_shots(
 ) -> list[OpenShot]:
     # only sessions that did not end cleanly can have any: those are few
     unclean = (
-        select(Session.id, Session.uuid)
+        select(Session.id, Session.uuid, Session.clock_source)
         .join(FixtureRevision, Session.fixture_revision_id == FixtureRevision.id)
         .where(
             Session.kind == "capture",
@@ -315,7 +320,7 @@ def _open_shots(
         .subquery()
     )
     rows = transaction.execute(
-        select(Shot, unclean.c.uuid)
+        select(Shot, unclean.c.uuid, unclean.c.clock_source)
         .join(unclean, Shot.session_id == unclean.c.id)
         .where(
             Shot.camera_id.in_(camera_ids),
@@ -323,10 +328,10 @@ def _open_shots(
         )
         .order_by(Shot.id)
     )
-    return [_open_shot(shot, session_uuid) for shot, session_uuid in rows]
+    return [_open_shot(*row) for row in rows]
 
 
-def _open_shot(shot: Shot, session_uuid: str) -> OpenShot:
+def _open_shot(shot: Shot, session_uuid: str, clock_source: str) -> OpenShot:
     assert shot.triggered_at is not None and shot.camera_id is not None
     assert shot.exposure is not None and shot.iso is not None and shot.image_quality is not None
     return OpenShot(
@@ -335,6 +340,7 @@ def _open_shot(shot: Shot, session_uuid: str) -> OpenShot:
         shot.camera_id,
         shot.kind,
         CameraSettings(Fraction(shot.exposure), shot.iso, shot.f_number, shot.image_quality),
+        shot.triggered_at + _LONGEST_STEP[clock_source],
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +102,17 @@ def virtual_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
         yield running
 
 
+@pytest.fixture(scope="session")
+def days() -> Iterator[datetime]:
+    """Return days that no test had before: what others left on a card is never of today."""
+    begin = datetime(2024, 3, 1, 12, tzinfo=UTC)
+    return (begin + timedelta(days=3 * number) for number in itertools.count())
+
+
 @pytest.fixture
-def virtual(virtual_fixture: RunningFixture) -> Iterator[RunningFixture]:
-    """Return the virtual fixture, sound and in its time."""
-    virtual_fixture.put("/civil-time", {"civil_time": "2024-03-01T12:00:00Z"})
+def virtual(virtual_fixture: RunningFixture, days: Iterator[datetime]) -> Iterator[RunningFixture]:
+    """Return the virtual fixture, sound and on a day of its own."""
+    virtual_fixture.put("/civil-time", {"civil_time": next(days).isoformat()})
     yield virtual_fixture
     virtual_fixture.put("/faults", {serial: [] for serial in virtual_fixture.cameras})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -148,7 +148,8 @@ def test_files_older_than_the_shot_stay_on_the_card(laboratory: Laboratory) -> N
     stranger = str(uuid.uuid4())
     shoot(laboratory, stranger)
     Spool(laboratory.spool_folder).clear(stranger)
-    laboratory.virtual.put("/civil-time", {"civil_time": "2024-03-02T12:00:00Z"})
+    later = laboratory.clock.now() + timedelta(hours=6)
+    laboratory.virtual.put("/civil-time", {"civil_time": later.isoformat()})
     shot = plan(laboratory)
     assert settle(laboratory).settled[shot.uuid].outcome == "failed"
     assert len(card(laboratory)) == 2

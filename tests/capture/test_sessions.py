@@ -76,7 +76,7 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
             assert metadata.taken_at is not None
             # the replay's clock runs a thousand times faster than the host's
             late = metadata.taken_at - shot["triggered_at"]
-            assert timedelta(0) <= late < timedelta(minutes=30)
+            assert timedelta(0) <= late < timedelta(hours=12)
     backgrounds = [shot for shot in shots if shot["kind"] == "fixed-background"]
     assert [shot["scene"] for shot in backgrounds] == [SCENE, SCENE]
     assert all(set(shot["assets"]) == {"raw", "jpeg"} for shot in backgrounds)
