@@ -12,6 +12,9 @@ from agetrace.errors import HomeError, RequestError
 from datastore.clocks import CivilClock, HostClock
 from datastore.tables import Fixture
 
+_ABANDONED_S = 24 * 3600.0
+"""Age from which unfinished files of the store belong to killed processes."""
+
 if TYPE_CHECKING:
     from agetrace.settings import Home
     from capture.actuators import Actuator
@@ -45,6 +48,7 @@ def run_recipe(
     """
     from capture.sessions import run_session
 
+    catalogue.store.discard_unfinished(older_than_s=_ABANDONED_S)
     name = fixture_name or only_fixture(catalogue)
     return run_session(
         catalogue,

@@ -30,7 +30,15 @@ from datastore.tables import (
 )
 from datastore.timeslots import find_scheme, timeslot_of
 
-__all__ = ["AssetRecord", "ShotFilter", "ShotRecord", "iterate_shots", "page_statement"]
+__all__ = [
+    "AssetRecord",
+    "ShotFilter",
+    "ShotRecord",
+    "iterate_shots",
+    "newest_state",
+    "newest_verdict",
+    "page_statement",
+]
 
 
 @dataclass(frozen=True)

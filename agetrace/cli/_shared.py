@@ -97,11 +97,17 @@ def print_records(
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        table.add_column(column.replace("_", " "), no_wrap=True)
     for record in records:
         table.add_row(*[_escaped(_plain(record.get(column))) for column in columns])
         count += 1
-    Console(soft_wrap=True).print(table) if count else say("nothing to show")
+    if count:
+        # A pipe or a narrow terminal gets whole lines: identifiers are to be copied.
+        console = Console()
+        wide = max(console.width, console.measure(table).maximum)
+        Console(width=wide).print(table, crop=False)
+    else:
+        say("nothing to show")
     return count
 
 

@@ -24,7 +24,8 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"before": before, "after": after})
     else:
-        say(f"the catalogue went from revision {before} to {after}")
+        done = "is already at" if before == after else f"went from revision {before} to"
+        say(f"the catalogue {done} revision {after}")
 
 
 @app.command()

@@ -16,6 +16,8 @@ from agetrace.cli._shared import (
     say,
 )
 
+_SETTLED = ("accepted", "already")
+
 app = typer.Typer(no_args_is_help=True, help="Import files.")
 
 
@@ -58,6 +60,6 @@ def folder(
         return
     say(report.summary())
     print_records(
-        (entry.to_json() for entry in report.entries if entry.outcome != "accepted"),
+        (entry.to_json() for entry in report.entries if entry.outcome not in _SETTLED),
         ["path", "outcome", "reason"],
     )

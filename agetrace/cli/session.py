@@ -40,9 +40,8 @@ def run(
     """
     import getpass
 
-    from capture.recipes import read_recipe
-
     from agetrace.capturing import run_recipe
+    from capture.recipes import read_recipe
 
     parsed = read_recipe(recipe)
     stop = threading.Event()
@@ -109,6 +108,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
         ).subquery()
         rows = database.execute(
             select(Session, SessionEvent.name, counts.c.shots)
+            .select_from(Session)
             .outerjoin(
                 SessionEvent,
                 (SessionEvent.session_id == Session.id) & SessionEvent.id.in_(select(newest.c.id)),

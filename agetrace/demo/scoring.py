@@ -14,11 +14,21 @@ from typing import Protocol
 class FoundDefect(Protocol):
     """What the scorer needs to know of a ledger's defect."""
 
-    row: int
-    column: int
-    pre_existing: bool
-    onset_after: datetime | None
-    onset_before: datetime
+    @property
+    def row(self) -> int:
+        """Row in full sensor space."""
+
+    @property
+    def column(self) -> int:
+        """Column in full sensor space."""
+
+    @property
+    def onset_after(self) -> datetime | None:
+        """Last dark session before the onset's interval; None if it was always there."""
+
+    @property
+    def onset_before(self) -> datetime:
+        """First dark session after the onset's interval."""
 
 
 @dataclass(frozen=True)

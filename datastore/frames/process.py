@@ -56,7 +56,8 @@ class IsolatedProcess:
         """End the process, if one runs."""
         if self._connection is not None:
             self._connection.close()
-        if self._process is not None:
+        # a process whose start failed has no number yet
+        if self._process is not None and self._process.pid is not None:
             self._process.kill()
             self._process.join()
             self._process.close()
@@ -120,7 +121,14 @@ class IsolatedProcess:
             if not self._connection.poll(_START_DEADLINE_S):
                 self.close()
                 raise DecodingStoppedError("the process that decodes files did not start")
-            self._connection.recv_bytes()
+            try:
+                self._connection.recv_bytes()
+            except EOFError:
+                self.close()
+                raise DecodingStoppedError(
+                    "the process that decodes files ended while it started: a script that imports"
+                    ' or captures needs `if __name__ == "__main__":` around its work'
+                ) from None
         return self._process, self._connection
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from datastore._shot_filter import newest_state, newest_verdict
 from datastore.catalogue import Catalogue
 from datastore.frames import DecodingWorker, Frame
+from datastore.queries import newest_state, newest_verdict
 from datastore.tables import Asset, Shot, ShotSettings
 from training.defects.errors import DarkFrameError
 from training.defects.frames import DarkFrame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LayoutName = Literal["constrained"]
+
 _BOX_COLOURS = ("#4477aa", "#cc6677", "#ddaa33", "#228833", "#aa3377", "#66ccee")
+
+
+def _figure(width_in: float, height_in: float, layout: LayoutName | None = None) -> Figure:
+    # A figure of its own keeps pyplot's global state out of it.
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width_in, height_in), layout=layout)
 
 
 def runs_box_plot(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -23,11 +32,10 @@ def runs_box_plot(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> Fi
     accuracies
         Image-level accuracy of every run, by experiment and then by block.
     """
-    from matplotlib import pyplot
-
     experiments = list(accuracies)
     blocks = list(dict.fromkeys(block for runs in accuracies.values() for block in runs))
-    figure, axes = pyplot.subplots(figsize=(1.8 + 1.5 * len(blocks), 4.2))
+    figure = _figure(1.8 + 1.5 * len(blocks), 4.2)
+    axes = figure.add_subplot()
     width = 0.8 / max(1, len(experiments))
     for index, experiment in enumerate(experiments):
         colour = _BOX_COLOURS[index % len(_BOX_COLOURS)]
@@ -73,12 +81,9 @@ class SaliencyPanel:
 
 def saliency_figure(panels: Sequence[SaliencyPanel], columns: int = 2) -> Figure:
     """Draw mean saliency maps with the defects of the ledger marked."""
-    from matplotlib import pyplot
-
     rows = -(-len(panels) // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(5.2 * columns, 4.2 * rows), squeeze=False, layout="constrained"
-    )
+    figure = _figure(5.2 * columns, 4.2 * rows, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.set_axis_off()
     for axes, panel in zip(grid.flat, panels, strict=False):
@@ -113,12 +118,9 @@ def contact_sheet(images: Sequence[tuple[str, NDArray[np.uint8]]], columns: int 
     columns
         Pictures in a row.
     """
-    from matplotlib import pyplot
-
     rows = -(-len(images) // columns)
-    figure, grid = pyplot.subplots(
-        rows, columns, figsize=(1.7 * columns, 1.55 * rows), squeeze=False, layout="constrained"
-    )
+    figure = _figure(1.7 * columns, 1.55 * rows, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, (name, image) in zip(grid.flat, images, strict=False):

@@ -63,12 +63,9 @@ class Section:
 
 
 def picture_of(figure: Figure, caption: str, *, dots_per_inch: int = 110) -> Picture:
-    """Render a matplotlib figure and close it."""
-    from matplotlib import pyplot
-
+    """Render a matplotlib figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dots_per_inch, bbox_inches="tight")
-    pyplot.close(figure)
     return Picture(buffer.getvalue(), caption)
 
 
