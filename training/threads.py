@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 
 _M_TRIM_THRESHOLD = -1
@@ -30,6 +31,22 @@ def tune_allocator() -> bool:
     # glibc refuses a threshold above half a heap, which _M_MMAP_MAX = 0 makes immaterial.
     taken = [bool(mallopt(option, value)) for option, value in settings]
     return taken[-1]
+
+
+def wait_passively() -> None:
+    """Have idle threads of OpenMP sleep instead of spin, unless the environment says otherwise.
+
+    On a processor that other work shares, spinning threads made a training step with two threads
+    ten times slower (1,280 against 121 ms); on an idle one sleeping costs a fifth at most. Call it
+    before torch is imported.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def prepare_process() -> None:
+    """Tune allocator and threads of a process that will train; before torch is imported."""
+    tune_allocator()
+    wait_passively()
 
 
 def set_threads(threads: int) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from agetrace.settings import Home
     from datastore.catalogue import Catalogue
 
+_WIDEST_TABLE = 10_000
+
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document or JSON lines, nothing else.")
 ]
@@ -104,7 +106,8 @@ def print_records(
     if count:
         # A pipe or a narrow terminal gets whole lines: identifiers are to be copied.
         console = Console()
-        wide = max(console.width, console.measure(table).maximum)
+        unlimited = console.options.update(width=_WIDEST_TABLE)
+        wide = max(console.width, console.measure(table, options=unlimited).maximum)
         Console(width=wide).print(table, crop=False)
     else:
         say("nothing to show")

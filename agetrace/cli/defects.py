@@ -31,23 +31,35 @@ def extract(
 ) -> None:
     """Measure the defects of every dark-field session not measured yet, then renew the ledgers.
 
+    Lists all measured sessions, each with the linearity of its strongest photosites in the
+    exposure: R² of straight lines, and how many of them level off.
+
     Example: agetrace defects extract --camera 7100001
     """
     from training.defects import records
+    from training.defects.measurements import read_measurements
 
     with catalogue_of(context) as (_, catalogue):
-        cameras = _cameras(catalogue, camera)
+        camera_ids = [camera_id for camera_id, _ in _cameras(catalogue, camera)]
         with progress_bar("extracting defects", quiet=as_json) as advance:
-            extracted = records.extract_pending(
-                catalogue, camera_ids=[camera_id for camera_id, _ in cameras], progress=advance
-            )
-        measured = {camera_id for camera_id, _ in cameras}
-        ledgers = records.build_ledgers(catalogue, sorted(measured))
-    summary = {"extractions": len(extracted), "ledgers": len(ledgers)}
+            extracted = records.extract_pending(catalogue, camera_ids, progress=advance)
+        ledgers = records.build_ledgers(catalogue, camera_ids)
+        measurements = read_measurements(catalogue, camera_ids)
     if as_json:
-        print_json(summary)
-    else:
-        say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers built")
+        print_json(
+            {
+                "extractions": len(extracted),
+                "ledgers": len(ledgers),
+                "measurements": measurements,
+            }
+        )
+        return
+    say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers built")
+    columns = [
+        "session_id", "camera_serial", "started_at", "frames", "defects", "r_squared_median",
+        "r_squared_lowest", "plateaus",
+    ]  # fmt: skip
+    print_records(({**one, **(one["linearity"] or {})} for one in measurements), columns)
 
 
 @app.command()
@@ -79,7 +91,7 @@ def plot(
     output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the defect map and the growth curve of a camera.
+    """Draw the defect map, the growth curve and the linearity of a camera.
 
     Example: agetrace defects plot 7100001 --output pictures
     """

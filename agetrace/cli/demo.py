@@ -32,9 +32,6 @@ def demo(
 
     Example: agetrace demo --output demo --size small
     """
-    from training.threads import tune_allocator
-
-    tune_allocator()
     from agetrace.demo.run import run_demo
 
     summary = run_demo(output, size=size.value, seed=seed, quiet=as_json)

@@ -30,9 +30,9 @@ def run(
 
     Example: agetrace experiment run nano.yaml
     """
-    from training.threads import tune_allocator
+    from training.threads import prepare_process
 
-    tune_allocator()
+    prepare_process()
     from datastore.clocks import HostClock
     from training.experiments.runner import run_experiment
     from training.experiments.spec import read_spec

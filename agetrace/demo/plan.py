@@ -46,6 +46,8 @@ class Amounts:
         Frames per exposure of the dark-field grid.
     new_defects_per_mille
         New defects per thousand photosites over the years, after acceleration of the count.
+    runs, steps, batch_size, patch_size, evaluation_crops
+        Of the experiments; see `ExperimentSpec`.
     """
 
     width: int
@@ -63,6 +65,7 @@ class Amounts:
     steps: int
     batch_size: int
     patch_size: int
+    evaluation_crops: int
 
     @property
     def scenes(self) -> int:
@@ -71,21 +74,22 @@ class Amounts:
 
 
 FULL = Amounts(
-    width=512,
-    height=384,
+    width=448,
+    height=320,
     sessions_per_class=8,
     validation_sessions=1,
     test_sessions=4,
     dark_sessions_between=5,
-    seen_scenes=14,
+    seen_scenes=8,
     validation_scenes=2,
-    test_scenes=8,
+    test_scenes=6,
     dark_frames=5,
     new_defects_per_mille=3.0,
     runs=3,
-    steps=300,
-    batch_size=32,
+    steps=250,
+    batch_size=16,
     patch_size=64,
+    evaluation_crops=18,
 )
 SMALL = Amounts(
     width=256,
@@ -101,8 +105,9 @@ SMALL = Amounts(
     new_defects_per_mille=3.0,
     runs=2,
     steps=200,
-    batch_size=32,
+    batch_size=16,
     patch_size=64,
+    evaluation_crops=12,
 )
 AMOUNTS = {"full": FULL, "small": SMALL}
 
@@ -343,7 +348,8 @@ def experiment_specifications(
         "batch_size": amounts.batch_size,
         "runs": amounts.runs,
         "seed": seed,
-        "threads": 2,
+        "threads": 1,
+        "evaluation_crops": amounts.evaluation_crops,
     }
     controlled = {**common, "dataset": versions["controlled"]}
     return {

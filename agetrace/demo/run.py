@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 import yaml
 from rich.console import Console
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from agetrace.capturing import run_recipe
 from agetrace.cli._shared import progress_bar
 from agetrace.demo import plan
+from agetrace.demo.processes import run_side_by_side
 from agetrace.demo.replay import VirtualFixture, carousel_scenes, running_fixture
 from agetrace.demo.report import write_demo_report
 from agetrace.demo.results import DemoResults, score_cameras
@@ -29,11 +30,9 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import HostClock
 from datastore.datasets.freeze import Frozen, freeze
 from datastore.datasets.spec import parse_spec
-from datastore.tables import Camera
+from datastore.tables import Camera, Run
 from training.defects import records
-from training.experiments.runner import run_experiment
-from training.experiments.spec import read_spec as read_experiment_spec
-from training.experiments.summary import ExperimentSummary
+from training.experiments.summary import ExperimentSummary, summarise
 
 _OURS = ("home", "fixture", "plan", "report.html", "summary.json")
 
@@ -236,26 +235,23 @@ def _train(
     quiet: bool,
 ) -> dict[str, ExperimentSummary]:
     versions = {name: frozen.version for name, frozen in datasets.items()}
-    found = {}
-    for name, document in plan.experiment_specifications(amounts, seed, versions, masks).items():
-        file = _write(documents / f"experiment-{name}.yaml", document)
-        spec = read_experiment_spec(file.read_text(encoding="utf-8"))
-        with progress_bar(f"{name}, steps", quiet=quiet) as advance:
-            found[name] = run_experiment(
-                catalogue,
-                spec,
-                work_folder=home.work_root,
-                clock=HostClock(),
-                progress=_sparse(advance),
-            )
-    return found
+    files = {
+        name: _write(documents / f"experiment-{name}.yaml", document)
+        for name, document in plan.experiment_specifications(
+            amounts, seed, versions, masks.resolve()
+        ).items()
+    }
+    with progress_bar("runs", quiet=quiet) as advance:
+        run_side_by_side(
+            [
+                ["--home", str(home.folder), "experiment", "run", str(file)]
+                for file in files.values()
+            ],
+            lambda: advance(_recorded_runs(catalogue), amounts.runs * len(files)),
+        )
+    return {name: summarise(catalogue, name) for name in files}
 
 
-def _sparse(advance: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Redraw the bar every tenth step only."""
-
-    def tell(done: int, total: int) -> None:
-        if done % 10 == 0 or done == total:
-            advance(done, total)
-
-    return tell
+def _recorded_runs(catalogue: Catalogue) -> int:
+    with catalogue.reading() as session:
+        return session.scalar(select(func.count()).select_from(Run)) or 0

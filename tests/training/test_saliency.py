@@ -14,12 +14,11 @@ from training.experiments.loop import new_network
 from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
 from training.networks.registry import build_network
-from training.patches import CachedFrame, grid_origins
-from training.saliency.cam import SaliencyError, class_activation_maps, crop_maps, upsample
-from training.saliency.maps import assemble, group_means
+from training.patches import CachedFrame
+from training.saliency.cam import SaliencyError, class_activation_maps, crop_maps
+from training.saliency.maps import cells_over_sensor
 from training.saliency.measures import (
     defect_saliency,
-    luminance,
     mean_pairwise_correlation,
     pearson,
 )
@@ -104,36 +103,14 @@ def test_crop_maps_of_many_batches_equal_those_one_by_one() -> None:
     )
 
 
-def test_crops_are_assembled_at_their_place() -> None:
-    generator = np.random.default_rng(1)
-    whole = generator.normal(size=(100, 140)).astype(np.float32)
-    origins = grid_origins((0, 0, 100, 140), 32)
-    maps = np.stack([whole[row : row + 32, column : column + 32] for row, column in origins])
-    laid = assemble(maps, origins, (100, 140))
-    covered = np.isfinite(laid)
-    assert covered.sum() == 12 * 32 * 32
-    np.testing.assert_array_equal(laid[covered], whole[covered])
-    twice = assemble(
-        np.concatenate([maps, maps + 2]), np.concatenate([origins, origins]), (100, 140)
-    )
-    np.testing.assert_allclose(twice[covered], whole[covered] + 1, rtol=1e-5, atol=1e-6)
-
-
-def test_upsampling_keeps_level_and_place() -> None:
-    grid = np.zeros((2, 3, 4, 4), np.float32)
-    grid[:, :, 1, 2] = 1
-    large = upsample(grid, 32)
-    assert large.shape == (2, 3, 32, 32)
-    assert large.mean() == pytest.approx(grid.mean(), rel=1e-5)
-    row, column = np.unravel_index(large[0, 0].argmax(), (32, 32))
-    assert row // 8 == 1 and column // 8 == 2
-
-
-def test_group_means() -> None:
-    maps = np.arange(12, dtype=np.float32).reshape(3, 2, 2)
-    means = group_means(maps, np.array(["b", "a", "b"]))
-    np.testing.assert_array_equal(means["a"], maps[1])
-    np.testing.assert_array_equal(means["b"], (maps[0] + maps[2]) / 2)
+def test_cells_are_spread_over_the_photosites_that_they_cover() -> None:
+    cells = np.arange(6, dtype=np.float32).reshape(2, 3)
+    geometry = {"row": 2, "column": 4, "cell": 8, "height": 20, "width": 30}
+    spread = cells_over_sensor(cells, geometry)
+    assert spread.shape == (20, 30)
+    assert np.isfinite(spread).sum() == cells.size * 64
+    assert (spread[10:18, 20:28] == cells[1, 2]).all()
+    assert np.isnan(spread[:2]).all() and np.isnan(spread[:, :4]).all()
 
 
 def _map_with(places: NDArray[np.int64], height: float) -> NDArray[np.float32]:
@@ -187,10 +164,3 @@ def test_content_dependence_is_measured() -> None:
     assert pearson(trace, np.zeros_like(trace)) is None
     assert mean_pairwise_correlation([trace]) is None
     assert pearson(trace, 3 * trace + 2) == pytest.approx(1)
-
-
-def test_luminance_ignores_the_colour_pattern() -> None:
-    slope = np.linspace(1000, 5000, 80)[None] * np.ones((60, 1))
-    mosaic = (slope * np.tile([[0.5, 1.0], [1.0, 0.6]], (30, 40))).astype(np.uint16)
-    correlation = pearson(luminance(mosaic), slope.astype(np.float32))
-    assert correlation is not None and correlation > 0.99

@@ -33,6 +33,7 @@ from training.defects.frames import (
     require_alike,
     scratch_file,
 )
+from training.defects.linearity import Linearity, linearity_of_strongest
 from training.defects.maps import LARGEST, SessionMaps, robust_spread
 from training.defects.parameters import ExtractionParameters
 
@@ -86,6 +87,10 @@ class Extraction:
         Mean temperature, None where it is not known of every frame.
     photon_gain
         Digital numbers per electron at ISO 100, 0 where no bright photosite tells.
+    strongest
+        Index of the photosites whose linearity was judged, the strongest first.
+    linearity
+        Signal against exposure of those; None with fewer than three exposures.
     maps
         For measuring given photosites later.
     """
@@ -110,6 +115,8 @@ class Extraction:
     diagnostics: tuple[FrameDiagnostics, ...]
     temperature_c: float | None
     photon_gain: float
+    strongest: NDArray[np.int64]
+    linearity: Linearity | None
     maps: SessionMaps
 
 
@@ -163,13 +170,14 @@ def extract(
         saturation_dn = parameters.saturation_share * frames[0].white_level
         found = p[rows, columns].astype(float)
         del p
-        fit, offset_spread, gain = _fit(
+        fit, offset_spread, gain, series = _fit(
             scratch, cells, black_dn, spatial_noise, rows, columns, period, saturation_dn,
             parameters,
         )  # fmt: skip
     known = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
     kind = _kinds(fit, len(cells), offset_spread, parameters)
     z = maps.significance[:, rows, columns].max(axis=0).astype(float)
+    judged = linearity_of_strongest(series, cells)
     return Extraction(
         row=rows,
         column=columns,
@@ -191,6 +199,8 @@ def extract(
         diagnostics=diagnostics,
         temperature_c=float(np.mean(known)) if len(known) == len(frames) else None,
         photon_gain=gain,
+        strongest=np.empty(0, np.int64) if judged is None else judged[0],
+        linearity=None if judged is None else judged[1],
         maps=maps,
     )
 
@@ -358,8 +368,11 @@ def _fit(
     period: int,
     saturation_dn: float,
     parameters: ExtractionParameters,
-) -> tuple[Fit, float, float]:
-    """Fit photosites from their repeats; also return the offsets' spread and the photon gain."""
+) -> tuple[Fit, float, float, list[Series]]:
+    """Fit photosites from their repeats.
+
+    Also return the offsets' spread, the photon gain, and the repeats of each cell.
+    """
     control_rows, control_columns = _controls(scratch.shape, rows, columns)
     all_rows = np.concatenate([rows, control_rows])
     all_columns = np.concatenate([columns, control_columns])
@@ -381,7 +394,7 @@ def _fit(
     offsets = fit_photosites(controls, cells, noise_dn, 0.0, parameters).offset
     offsets = offsets[np.isfinite(offsets)]
     spread = _MAD_TO_SIGMA * float(np.median(np.abs(offsets))) if len(offsets) else 0.0
-    return fit, spread, gain
+    return fit, spread, gain, bright
 
 
 def _controls(

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
-from training.defects.diagnostics import diagnose, period_of
-from training.defects.fit import Floats, read_series
-from training.defects.frames import DarkFrame, cells_of, require_alike, scratch_file
-from training.defects.parameters import ExtractionParameters
+from training.defects.fit import Floats, Series
+from training.defects.frames import Cell
 
 _PLATEAU_SHARE = 0.5
+_FEWEST_EXPOSURES = 3
+_MOST_PHOTOSITES = 20
 
 
 @dataclass(frozen=True)
@@ -36,48 +36,44 @@ class Linearity:
     seconds: Floats
     signal_dn: Floats
     r_squared: Floats
-    plateau: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    plateau: NDArray[np.bool_]
 
 
-def linearity(
-    frames: Sequence[DarkFrame],
-    rows: ArrayLike,
-    columns: ArrayLike,
-    parameters: ExtractionParameters | None = None,
-) -> Linearity:
-    """Report how linear given photosites are in the exposure.
+def linearity_of_strongest(
+    series: Sequence[Series], cells: Sequence[Cell]
+) -> tuple[NDArray[np.int64], Linearity] | None:
+    """Report how linear the strongest photosites are in the exposure, at one ISO setting.
+
+    The ISO setting is the one with the most exposures. Saturated photosites are left out: every
+    camera's end there.
 
     Parameters
     ----------
-    frames
-        Dark frames of one camera at three exposures or more.
-    rows, columns
-        Photosites.
-    parameters
-        Reference and doubling temperature; the defaults where None.
+    series
+        Of each cell.
+    cells
+        The grid, least sensitive first.
 
-    Raises
-    ------
-    DarkFrameError
-        If the frames cannot be measured together.
+    Returns
+    -------
+    tuple or None
+        Index of each judged photosite, the strongest first, and the report; None with fewer than
+        three exposures or without a photosite that never saturates.
     """
-    parameters = parameters or ExtractionParameters()
-    require_alike(frames)
-    cells = cells_of(frames, parameters.reference_temperature_c, parameters.doubling_temperature_c)
-    places = np.atleast_1d(rows).astype(np.int64), np.atleast_1d(columns).astype(np.int64)
-    period = period_of(frames[0].cfa)
-    blacks = []
-    first = frames[0].read()
-    with scratch_file(first.shape) as scratch:
-        for frame in frames:
-            mosaic = frame.read()
-            blacks.append(diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier).black_dn)
-            scratch.append(mosaic)
-        series = [
-            read_series(scratch, cell, np.array(blacks), *places, period, np.inf) for cell in cells
-        ]
-    signal = np.stack([np.median(one.values, axis=1) for one in series], axis=1)
-    return judge_linearity(np.array([cell.gain * cell.seconds for cell in cells]), signal)
+    numbers: dict[int | None, list[int]] = {}
+    for number, cell in enumerate(cells):
+        numbers.setdefault(cell.iso, []).append(number)
+    chosen = max(numbers.values(), key=len)
+    if len(chosen) < _FEWEST_EXPOSURES:
+        return None
+    signal = np.stack([np.median(series[number].values, axis=1) for number in chosen], axis=1)
+    saturated = np.any([series[number].saturated for number in chosen], axis=0)
+    order = np.argsort(-signal[:, -1], kind="stable")
+    strongest = order[~saturated[order]][:_MOST_PHOTOSITES]
+    if not len(strongest):
+        return None
+    seconds = np.array([cells[number].gain * cells[number].seconds for number in chosen])
+    return strongest, judge_linearity(seconds, signal[strongest])
 
 
 def judge_linearity(seconds: Floats, signal_dn: Floats) -> Linearity:

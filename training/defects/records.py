@@ -39,6 +39,7 @@ from training.defects.extraction import KINDS, Extraction, Progress, extract
 from training.defects.growth import growth_of
 from training.defects.ledger import LedgerEntry
 from training.defects.maps import read_maps, write_maps
+from training.defects.measurements import linearity_of, summary_of
 from training.defects.parameters import ExtractionParameters, LedgerParameters
 
 
@@ -111,7 +112,7 @@ def extract_session(
             parameters=asdict(parameters),
             parameters_sha256=identity,
             inputs=[shot.sha256 for shot in shots],
-            summary=_summary(measured),
+            summary=summary_of(measured),
             maps_asset_id=maps.id,
             started_at=found.started_at,
             created_at=now,
@@ -314,7 +315,9 @@ def growth_sentence(defects: Sequence[LedgerEntry], sessions: Sequence[datetime]
 
 
 def plot_ledger(catalogue: Catalogue, camera_id: int, folder: Path) -> list[Path]:
-    """Draw the defect map and the growth curve of a camera into a folder; return the files.
+    """Draw the defects of a camera into a folder and return the files: map, growth, linearity.
+
+    The linearity is that of the newest session, where its exposures tell.
 
     Raises
     ------
@@ -334,11 +337,15 @@ def plot_ledger(catalogue: Catalogue, camera_id: int, folder: Path) -> list[Path
             )
         summary = transaction.get_one(DefectExtraction, newest.inputs[-1]).summary
     folder.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "defect-map": plots.defect_map(defects, (summary["rows"], summary["columns"])),
+        "growth": plots.growth_curve(defects, sessions),
+    }
+    judged = linearity_of(summary)
+    if judged is not None:
+        figures["linearity"] = plots.response_curves(judged)
     paths = []
-    for name, figure in (
-        ("defect-map", plots.defect_map(defects, (summary["rows"], summary["columns"]))),
-        ("growth", plots.growth_curve(defects, sessions)),
-    ):
+    for name, figure in figures.items():
         path = folder / f"camera-{camera_id}-{name}.png"
         figure.savefig(path, dpi=150)
         paths.append(path)
@@ -434,21 +441,3 @@ def _observations(extraction_id: int, measured: Extraction) -> list[DefectObserv
         )
         for index in range(len(measured.row))
     ]
-
-
-def _summary(measured: Extraction) -> dict[str, Any]:
-    rows, columns = measured.maps.significance.shape[1:]
-    return {
-        "rows": rows,
-        "columns": columns,
-        "defects": len(measured.row),
-        "threshold_z": measured.threshold_z,
-        "detection_limit_dn": list(measured.detection_limit_dn),
-        "temperature_c": measured.temperature_c,
-        "photon_gain": measured.photon_gain,
-        "cells": [
-            {"exposure_s": cell.exposure_s, "iso": cell.iso, "frames": len(cell.members)}
-            for cell in measured.cells
-        ],
-        "diagnostics": [asdict(one) for one in measured.diagnostics],
-    }

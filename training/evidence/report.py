@@ -17,8 +17,8 @@ from training.defects import plots, records
 from training.evidence.figures import SaliencyPanel, runs_box_plot, saliency_figure
 from training.evidence.page import Picture, Section, Table, picture_of, render_page
 from training.experiments.masks import LedgerPlaces, ledger_places
-from training.experiments.saliency_records import cells_over_sensor
 from training.experiments.summary import ROW_COLUMNS, ExperimentSummary, summarise
+from training.saliency.maps import cells_over_sensor
 
 
 def write_report(catalogue: Catalogue, references: Sequence[str], output: Path) -> None:

@@ -24,6 +24,7 @@ from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
 from training.patches import grid_origins
 from training.saliency.cam import crop_maps
+from training.saliency.maps import cells_over_sensor
 from training.saliency.measures import defect_saliency, mean_pairwise_correlation, pearson
 
 METHOD = "cam"
@@ -73,25 +74,6 @@ def record_saliency(
                         measures={**measures, **geometry},
                     )
                 )
-
-
-def cells_over_sensor(cells: NDArray[np.float32], geometry: dict[str, Any]) -> NDArray[np.float32]:
-    """Spread a map of cells over the photosites of the sensor; NaN where no crop lay.
-
-    Parameters
-    ----------
-    cells
-        Map as recorded, float32, shape (cell rows, cell columns).
-    geometry
-        `row`, `column` of the first photosite covered, `cell` photosites a side, `height` and
-        `width` of the sensor.
-    """
-    spread = np.full((geometry["height"], geometry["width"]), np.nan, np.float32)
-    size = geometry["cell"]
-    large = np.kron(cells, np.ones((size, size), np.float32))
-    row, column = geometry["row"], geometry["column"]
-    spread[row : row + large.shape[0], column : column + large.shape[1]] = large
-    return spread
 
 
 def _subset(frames: FrameSet, chosen: NDArray[np.intp]) -> FrameSet:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training.errors import TrainingError
 from training.experiments.evaluate import EVALUATION_BATCH
@@ -64,14 +63,6 @@ def class_activation_maps(network: nn.Module, crops: Tensor) -> NDArray[np.float
     with torch.inference_mode():
         maps = torch.einsum("ck,bkij->bcij", classifier.weight, features(crops))
     result: NDArray[np.float32] = maps.float().contiguous().numpy()
-    return result
-
-
-def upsample(maps: NDArray[np.float32], patch_size: int) -> NDArray[np.float32]:
-    """Return maps (..., grid rows, grid columns) interpolated bilinearly to the crop's size."""
-    grid = torch.from_numpy(np.ascontiguousarray(maps)).reshape(-1, 1, *maps.shape[-2:])
-    large = functional.interpolate(grid, size=(patch_size, patch_size), mode="bilinear")
-    result: NDArray[np.float32] = large.numpy().reshape(*maps.shape[:-2], patch_size, patch_size)
     return result
 
 

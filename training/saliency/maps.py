@@ -1,53 +1,27 @@
-"""Assembling the maps of crops into maps of frames and classes; pure numpy."""
+"""Saliency maps on the sensor: from cells to photosites; knows neither networks nor torch."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def assemble(
-    maps: NDArray[np.float32], origins: NDArray[np.int64], shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Lay the maps of one frame's crops over the frame.
+def cells_over_sensor(cells: NDArray[np.float32], geometry: dict[str, Any]) -> NDArray[np.float32]:
+    """Spread a map of cells over the photosites of the sensor; NaN where no crop lay.
 
     Parameters
     ----------
-    maps
-        Maps at the crop's size, shape (crops, patch_size, patch_size).
-    origins
-        (row, column) of each crop's first photosite, shape (crops, 2).
-    shape
-        Rows and columns of the frame.
-
-    Returns
-    -------
-    ndarray
-        float32, shape ``shape``: the mean where crops overlap, NaN where none lies.
+    cells
+        Map as recorded, float32, shape (cell rows, cell columns).
+    geometry
+        `row`, `column` of the first photosite covered, `cell` photosites a side, `height` and
+        `width` of the sensor.
     """
-    total, count = np.zeros(shape, np.float64), np.zeros(shape, np.int64)
-    side = maps.shape[-1]
-    for crop, (row, column) in zip(maps, origins, strict=True):
-        total[row : row + side, column : column + side] += crop
-        count[row : row + side, column : column + side] += 1
-    mean = np.full(shape, np.nan)
-    np.divide(total, count, out=mean, where=count > 0)
-    return mean.astype(np.float32)
-
-
-def group_means(
-    maps: NDArray[np.float32], groups: NDArray[np.generic]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the mean map of each group (class, scene, run).
-
-    Parameters
-    ----------
-    maps
-        Maps of one shape, (maps, rows, columns).
-    groups
-        Name of each map's group, shape (maps,).
-    """
-    return {
-        str(group): maps[groups == group].mean(axis=0, dtype=np.float64).astype(np.float32)
-        for group in np.unique(groups)
-    }
+    spread = np.full((geometry["height"], geometry["width"]), np.nan, np.float32)
+    size = geometry["cell"]
+    large = np.kron(cells, np.ones((size, size), np.float32))
+    row, column = geometry["row"], geometry["column"]
+    spread[row : row + large.shape[0], column : column + large.shape[1]] = large
+    return spread

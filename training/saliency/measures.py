@@ -38,20 +38,6 @@ def mean_pairwise_correlation(maps: Sequence[FrameMap]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def luminance(mosaic: NDArray[np.uint16], blur_photosites: float = 4.0) -> FrameMap:
-    """Return a smooth brightness map of a Bayer frame, to correlate maps with content.
-
-    Parameters
-    ----------
-    mosaic
-        Raw values (rows, columns).
-    blur_photosites
-        Standard deviation of the Gaussian that removes the colour pattern and the noise.
-    """
-    blurred: FrameMap = ndimage.gaussian_filter(mosaic.astype(np.float32), blur_photosites)
-    return blurred
-
-
 @dataclass(frozen=True)
 class DefectSaliency:
     """How a map treats known defects.
