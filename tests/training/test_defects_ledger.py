@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 
@@ -56,8 +58,21 @@ def watch(
     return sessions
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_recall_precision_and_onset_intervals(seed: int) -> None:
+@dataclass(frozen=True)
+class Score:
+    """How a ledger compares with the truth of the sensor that was watched."""
+
+    recall: float
+    precision: float
+    onsets_judged: int
+    onset_coverage: float
+    median_gap: float
+    """Gaps between sessions that an onset interval spans."""
+    old_are_pre_existing: bool
+
+
+def watch_and_score(seed: int) -> Score:
+    """Watch a sensor age and compare its ledger with the truth."""
     generator = np.random.default_rng(seed)
     sensor = make_sensor(generator, defects=150)
     onset = np.where(generator.random(150) < 0.25, -1.0, generator.uniform(1, DAYS[-1], 150))
@@ -70,8 +85,6 @@ def test_recall_precision_and_onset_intervals(seed: int) -> None:
         for row, column, good in zip(sensor.rows, sensor.columns, clear, strict=True)
         if good
     }
-    assert len(found & wanted) / len(wanted) >= 0.95
-    assert len(found & truth.keys()) / len(found) >= 0.95
     judged = [entry for entry in entries if truth.get((entry.row, entry.column), -1) > 0]
     covered = [
         entry.onset_after is not None
@@ -80,25 +93,49 @@ def test_recall_precision_and_onset_intervals(seed: int) -> None:
         <= entry.onset_before
         for entry in judged
     ]
-    assert len(judged) > 80
-    assert np.mean(covered) >= 0.95
-    # and most intervals are one gap between sessions, not the whole watch
-    times = [session.at for session in watch_times()]
+    times = [START + timedelta(days=float(day)) for day in DAYS]
     gaps = [
         times.index(entry.onset_before) - times.index(entry.onset_after)
         for entry in judged
         if entry.onset_after is not None
     ]
-    assert np.median(gaps) == 1
     old = [entry for entry in entries if truth.get((entry.row, entry.column)) == -1.0]
-    assert all(entry.pre_existing for entry in old)
+    return Score(
+        recall=len(found & wanted) / len(wanted),
+        precision=len(found & truth.keys()) / len(found),
+        onsets_judged=len(judged),
+        onset_coverage=float(np.mean(covered)),
+        median_gap=float(np.median(gaps)),
+        old_are_pre_existing=all(entry.pre_existing for entry in old),
+    )
 
 
-def watch_times() -> list[ledger.DarkSession]:
-    generator = np.random.default_rng(0)
-    sensor = make_sensor(generator, (32, 32), defects=0)
-    maps = extract(dark_frames(generator, sensor, repeats=1)).maps
-    return [ledger.DarkSession("", START + timedelta(days=float(day)), maps, {}) for day in DAYS]
+def require_good(score: Score) -> None:
+    assert score.recall >= 0.95
+    assert score.precision >= 0.95
+    assert score.onsets_judged > 80
+    assert score.onset_coverage >= 0.95
+    # and most intervals are one gap between sessions, not the whole watch
+    assert score.median_gap == 1
+    assert score.old_are_pre_existing
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_recall_precision_and_onset_intervals(seed: int) -> None:
+    require_good(watch_and_score(seed))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("seed", range(11, 21))
+def test_recall_precision_and_onset_intervals_on_many_sensors(
+    seed: int, record_property: Callable[[str, object], None]
+) -> None:
+    score = watch_and_score(seed)
+    record_property("recall", score.recall)
+    record_property("precision", score.precision)
+    record_property("onsets judged", score.onsets_judged)
+    record_property("onset coverage", score.onset_coverage)
+    require_good(score)
 
 
 def test_healed_defects_are_annealed_and_blips_are_nothing() -> None:
