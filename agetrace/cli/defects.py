@@ -54,7 +54,7 @@ def extract(
             }
         )
         return
-    say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers built")
+    say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers are up to date")
     columns = [
         "session_id", "camera_serial", "started_at", "frames", "defects", "r_squared_median",
         "r_squared_lowest", "plateaus",

@@ -32,7 +32,7 @@ class DefectExtraction(Base):
     maps_asset_id: Mapped[int | None] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
     """Per-photosite measurement of the session, for measuring given photosites later."""
     started_at: Mapped[datetime]
-    """Start of the dark-field session, the time that the measurement speaks of."""
+    """When the first dark frame was taken, or the session began where that is unknown."""
     created_at: Mapped[datetime]
 
     session: Mapped[Session] = relationship()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ class DarkShot:
     exposure_s: float
     iso: int | None
     temperature_c: float | None
+    triggered_at: datetime | None
 
 
 def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[DarkShot]:
@@ -39,7 +41,7 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
     state, verdict = newest_state(), newest_verdict()
     with catalogue.reading() as transaction:
         rows = transaction.execute(
-            select(Shot.id, Asset.sha256, Shot.exposure_s, Shot.iso)
+            select(Shot.id, Asset.sha256, Shot.exposure_s, Shot.iso, Shot.triggered_at)
             .join(Asset, Asset.shot_id == Shot.id)
             .where(
                 Shot.session_id == session_id,
@@ -73,7 +75,15 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
                 f"the exposure of the dark field {row.sha256} is unknown: declare it on import"
             )
         iso = row.iso if row.iso is not None else facts.get("iso")
-        shots.append(DarkShot(row.sha256, exposure_s, iso, facts.get("temperature_c")))
+        shots.append(
+            DarkShot(
+                sha256=row.sha256,
+                exposure_s=exposure_s,
+                iso=iso,
+                temperature_c=facts.get("temperature_c"),
+                triggered_at=row.triggered_at,
+            )
+        )
     return shots
 
 

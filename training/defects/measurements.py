@@ -41,7 +41,7 @@ def linearity_of(summary: dict[str, Any]) -> Linearity | None:
     if stored is None:
         return None
     return Linearity(
-        seconds=np.array(stored["seconds"]),
+        seconds=np.array(stored["reference_seconds"]),
         signal_dn=np.array([one["signal_dn"] for one in stored["strongest"]]),
         r_squared=np.array([one["r_squared"] for one in stored["strongest"]]),
         plateau=np.array([one["plateau"] for one in stored["strongest"]], bool),
@@ -57,7 +57,8 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
         JSON values: `session_id`, `camera_serial`, `started_at`, `frames`, `defects`,
         `temperature_c`, and `linearity` of the strongest photosites in the exposure: `photosites`
         judged, `r_squared_median` and `r_squared_lowest` of straight lines, `plateaus` among them,
-        and each one under `strongest`. `linearity` is None with fewer than three exposures.
+        each one under `strongest`, and the exposures as `reference_seconds`, at ISO 100 and the
+        reference temperature. `linearity` is None with fewer than three exposures.
     """
     newest = (
         select(func.max(DefectExtraction.id))
@@ -95,7 +96,7 @@ def _linearity_summary(measured: Extraction) -> dict[str, Any] | None:
         "r_squared_median": float(np.median(report.r_squared)),
         "r_squared_lowest": float(report.r_squared.min()),
         "plateaus": int(report.plateau.sum()),
-        "seconds": report.seconds.tolist(),
+        "reference_seconds": report.seconds.tolist(),
         "strongest": [
             {
                 "row": int(measured.row[place]),

@@ -33,7 +33,7 @@ from datastore.tables import (
 )
 from training.code_version import code_version
 from training.defects import ledger as ledgers
-from training.defects.dark_shots import dark_frames, dark_shots
+from training.defects.dark_shots import DarkShot, dark_frames, dark_shots
 from training.defects.errors import DarkFrameError, LedgerError
 from training.defects.extraction import KINDS, Extraction, Progress, extract
 from training.defects.growth import growth_of
@@ -114,7 +114,7 @@ def extract_session(
             inputs=[shot.sha256 for shot in shots],
             summary=summary_of(measured),
             maps_asset_id=maps.id,
-            started_at=found.started_at,
+            started_at=_time_of(shots) or found.started_at,
             created_at=now,
         )
         transaction.add(row)
@@ -350,6 +350,12 @@ def plot_ledger(catalogue: Catalogue, camera_id: int, folder: Path) -> list[Path
         figure.savefig(path, dpi=150)
         paths.append(path)
     return paths
+
+
+def _time_of(shots: Sequence[DarkShot]) -> datetime | None:
+    """Return when the first of the shots was taken, which an import's own time says nothing of."""
+    times = [shot.triggered_at for shot in shots if shot.triggered_at is not None]
+    return min(times) if len(times) == len(shots) else None
 
 
 def _existing(catalogue: Catalogue, session_id: int, camera_id: int, identity: str) -> int | None:
