@@ -5,12 +5,16 @@ Knows nothing of cameras; the orders and answers are plain JSON values.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +25,10 @@ from datastore.clocks import Deadline
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 _LAST_WORDS_BYTES: Final = 2000
 _END_S: Final = 2.0
+_HOME_PREFIX: Final = "agetrace-camera-"
+_MESSAGES: Final = "messages"
+# a home this old has long been locked by its worker, if that lives
+_NEW_HOME_S: Final = 60.0
 
 # the driver caches settings for two seconds: a read-back must ask the camera
 _DRIVER_SETTINGS: Final = "ptp2=cachetime=0\n"
@@ -30,15 +38,18 @@ class WorkerProcess:
     """A running worker with a home folder of its own."""
 
     def __init__(self) -> None:
-        self._home = Path(tempfile.mkdtemp(prefix="agetrace-camera-"))
+        _remove_abandoned_homes()
+        self._home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
         settings = self._home / ".gphoto" / "settings"
         settings.parent.mkdir()
         settings.write_text(_DRIVER_SETTINGS, encoding="ascii")
-        self._said = self._home / "messages"
+        self._said = self._home / _MESSAGES
         ours, theirs = socket.socketpair()
         self._connection = ours
         arguments = [str(theirs.fileno()), str(self._home)]
         with theirs, self._said.open("wb") as said:
+            # the worker inherits the lock and holds it as long as it lives
+            fcntl.flock(said, fcntl.LOCK_EX)
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
                 [sys.executable, "-P", "-m", "capture.cameras._worker", *arguments],
                 stdin=subprocess.DEVNULL,
@@ -117,6 +128,29 @@ class WorkerProcess:
             said = ""
         lines = said.strip().splitlines()
         return lines[-1] if lines else "it left no message"
+
+
+def _remove_abandoned_homes() -> None:
+    """Remove the homes of workers that were killed and whose parents were, too."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_HOME_PREFIX}*"):
+        # another process may be removing it as well
+        with contextlib.suppress(OSError):
+            facts = home.lstat()
+            is_ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+            if is_ours and time.time() - facts.st_mtime > _NEW_HOME_S and not _is_held(home):
+                shutil.rmtree(home, ignore_errors=True)
+
+
+def _is_held(home: Path) -> bool:
+    """Tell whether the worker of a home lives."""
+    try:
+        with (home / _MESSAGES).open("r+b") as said:
+            fcntl.flock(said, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def _error_class(name: str) -> type[errors.CaptureError]:

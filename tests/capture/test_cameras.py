@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from capture.cameras._process import WorkerProcess
 from capture.cameras.gphoto2_camera import Gphoto2Camera, port_path
 from capture.cameras.protocol import CameraSettings
 from capture.errors import (
@@ -228,6 +230,37 @@ def test_a_stopped_worker_meets_its_deadline_and_is_killed(nikon: Gphoto2Camera)
     with pytest.raises(CameraTimeoutError, match="no answer to apply"):
         nikon.apply(RAW)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_the_homes_of_killed_workers_are_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def started() -> tuple[WorkerProcess, Path]:
+        before = set(tmp_path.iterdir())
+        worker = WorkerProcess()
+        (home,) = set(tmp_path.iterdir()) - before
+        return worker, home
+
+    killed, abandoned = started()
+    living, held = started()
+    os.kill(killed.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
+    other, _ = started()
+    # so young a home may be that of a worker which is about to start
+    assert abandoned.exists()
+    an_hour_ago = time.time() - 3600
+    for home in (abandoned, held):
+        os.utime(home, (an_hour_ago, an_hour_ago))
+    (tmp_path / "agetrace-camera-link").symlink_to(abandoned)
+    last, _ = started()
+    assert not abandoned.exists()
+    assert held.exists()
+    living.order("close", 10.0)
+    for worker in (killed, living, other, last):
+        worker.end(orderly=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["agetrace-camera-link"]
 
 
 def test_an_interrupt_at_the_terminal_does_not_reach_the_worker(nikon: Gphoto2Camera) -> None:

@@ -21,6 +21,12 @@ from datastore.tables import Shot, ShotEvent
 LARGEST_FILE_BYTES = 1 << 18
 
 
+def end_with_input(stop: threading.Event) -> None:
+    """Ask for the end once the standard input has ended."""
+    sys.stdin.read()
+    stop.set()
+
+
 def main() -> None:
     """Put a file, commit its shot, say so, and go on."""
     url, folder = sys.argv[1], Path(sys.argv[2])
@@ -28,7 +34,7 @@ def main() -> None:
     generator = np.random.default_rng(seed)
     clock = HostClock()
     stop = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+    threading.Thread(target=end_with_input, args=(stop,), daemon=True).start()
     with open_catalogue(url, folder) as catalogue:
         sequence = 0
         while not stop.is_set():
