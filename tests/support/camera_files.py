@@ -41,7 +41,8 @@ def needs_exiftool(test: Callable[..., None]) -> Callable[..., None]:
     absent = pytest.mark.skipif(
         shutil.which("exiftool") is None, reason="the exiftool command is not installed"
     )
-    return absent(pytest.mark.exiftool(test))
+    marked: Callable[..., None] = absent(pytest.mark.exiftool(test))
+    return marked
 
 
 def exiftool_facts(*paths: Path) -> list[dict[str, Any]]:

@@ -53,6 +53,20 @@ def test_onsets_are_uniform_in_time_and_photosites_in_space() -> None:
     assert len({(defect.row, defect.column) for defect in many}) == len(many)
 
 
+def test_years_and_parts_of_the_sensor_are_independent() -> None:
+    """Counts by year and quarter are Poisson too: their dispersion is that of chi-squared."""
+    cells = []
+    for seed in range(60):
+        defects = population(seed).defects
+        years = [(defect.onset - MADE) / YEAR for defect in defects if defect.onset is not None]
+        rows = [defect.row for defect in defects]
+        columns = [defect.column for defect in defects]
+        edges = ((0, 10), (0, 480), (0, 640))
+        cells.append(np.histogramdd((years, rows, columns), bins=(10, 2, 2), range=edges)[0])
+    dispersion = np.sum((np.array(cells) - 5.0) ** 2) / 5.0
+    assert 0.001 < stats.chi2.cdf(dispersion, 60 * 40) < 0.999
+
+
 def test_kinds_come_in_their_shares_and_act_as_named() -> None:
     many = population(
         defects_per_year=280.0, share_stuck=0.1, share_dead=0.1, share_blinking=0.1
@@ -97,6 +111,17 @@ def test_acceleration_scales_counts_and_strengths() -> None:
         for seed in range(100)
     ]
     assert np.mean(counts) == pytest.approx(200.0, abs=4 * np.sqrt(200.0 / 100))
+
+
+def test_acceleration_leaves_the_kinds_without_leak_and_the_initial_count() -> None:
+    plain = population(initial_defects=9, share_stuck=0.2, share_dead=0.2)
+    stronger = population(
+        initial_defects=9, share_stuck=0.2, share_dead=0.2, acceleration_amplitude=8.0
+    )
+    for before, after in zip(plain.defects, stronger.defects, strict=True):
+        if before.kind in ("stuck", "dead"):
+            assert after == before
+    assert population(initial_defects=9, acceleration_count=4.0).count_at(MADE) == 9
 
 
 def test_defects_stay_and_arise_at_their_onset() -> None:
@@ -148,6 +173,15 @@ def test_blinking_defects_follow_their_telegraph_signal() -> None:
         assert switches == pytest.approx(2 * redraw * duty * (1 - duty), abs=0.09)
 
 
+def test_later_defects_do_not_change_how_earlier_ones_blink() -> None:
+    drawn = population(share_blinking=0.5)
+    early = MADE + 3 * YEAR
+    for shot in range(6):
+        then = drawn.active_at(early, shot).dark_rate_e_per_s
+        later = drawn.active_at(MADE + 9 * YEAR, shot).dark_rate_e_per_s
+        assert np.array_equal(later[: then.size], then)
+
+
 def test_the_prior_is_the_published_power_law() -> None:
     # 10^-1.13 * 5^-3.05 * 100^0.505 = 0.00560 defects a year and mm^2; 5 mm by 4 mm here.
     assert prior_defects_per_year(5.0, 1000, 800) == pytest.approx(20 * 0.00560, rel=0.005)
@@ -169,6 +203,13 @@ def test_impossible_ageing_is_refused(field: str, value: float) -> None:
         population(**{field: value})
 
 
-def test_a_sensor_of_defects_is_refused() -> None:
+@pytest.mark.parametrize("acceleration", [1000.0, 1e300])
+def test_a_sensor_of_defects_is_refused(acceleration: float) -> None:
     with pytest.raises(DescriptionError, match="lower acceleration_count"):
-        population(acceleration_count=1000.0)
+        population(acceleration_count=acceleration)
+
+
+@pytest.mark.parametrize("horizon_years", [9000.0, 1e300])
+def test_a_life_beyond_the_calendar_is_refused(horizon_years: float) -> None:
+    with pytest.raises(DescriptionError, match=r"ageing.horizon_years: .* year 9999"):
+        population(horizon_years=horizon_years)

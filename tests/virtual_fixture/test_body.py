@@ -2,11 +2,13 @@
 
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import rawpy
@@ -206,6 +208,77 @@ def test_fixed_patterns_are_the_body_s_own(tmp_path: Path) -> None:
     assert abs(np.corrcoef(first, pattern(other, lit))[0, 1]) < 0.06
 
 
+@pytest.mark.parametrize("prnu", [0.0, 0.01, 0.03])
+def test_a_flat_field_shows_the_share_of_unequal_response(tmp_path: Path, prnu: float) -> None:
+    sensor = SensorParameters(dust_spots=0, prnu=prnu, dsnu_e=0.0, read_noise_e=2.0)
+    sound = AgeingParameters(defects_per_year=0.0, initial_defects=0)
+    camera = body(tmp_path, sensor=sensor, ageing=sound)
+    lit = Surroundings(civil_time=LATE, scene=FLAT)
+    residuals = []
+    for shots in (range(8), range(8, 16)):
+        frames = [camera.render(QUARTER, lit, shot)[0::2, 1::2] - 512.0 for shot in shots]
+        green = np.mean(frames, axis=0)
+        smooth = cv2.blur(green, (11, 11))
+        residuals.append((green / smooth - 1.0)[6:-6, 6:-6])
+    # The two means share the pattern alone; the box takes 1/121 of its variance away.
+    shared_variance = np.mean(residuals[0] * residuals[1]) / (1 - 1 / 121)
+    assert shared_variance == pytest.approx(prnu**2, rel=0.06, abs=2e-6)
+
+
+def test_stuck_photosites_are_white_and_dead_ones_dim(tmp_path: Path) -> None:
+    ageing = AgeingParameters(defects_per_year=20.0, share_stuck=0.25, share_dead=0.25)
+    camera = body(tmp_path, ageing=ageing, sensor=SensorParameters(dust_spots=0))
+    lit = mean_frame(camera, QUARTER, Surroundings(civil_time=LATE, scene=FLAT), 4)
+    dark = mean_frame(camera, QUARTER, DARK, 4)
+    kinds = []
+    for defect in camera.population.defects:
+        row, column = defect.row, defect.column
+        if defect.onset is not None and defect.onset > LATE:
+            continue
+        if defect.kind == "stuck":
+            assert lit[row, column] == dark[row, column] == 16_383 - 512
+        elif defect.kind == "dead":
+            same_filter = lit[row % 2 :: 2, column % 2 :: 2]
+            around = same_filter[
+                max(0, row // 2 - 3) : row // 2 + 4, max(0, column // 2 - 3) : column // 2 + 4
+            ]
+            share = lit[row, column] / np.median(around)
+            assert share == pytest.approx(defect.response, abs=0.05)
+        kinds.append(defect.kind)
+    assert kinds.count("stuck") > 5
+    assert kinds.count("dead") > 5
+
+
+def test_blinking_photosites_switch_between_two_levels(tmp_path: Path) -> None:
+    ageing = AgeingParameters(
+        defects_per_year=2.0,
+        share_blinking=1.0,
+        share_partially_stuck=0.0,
+        share_stuck=0.0,
+        share_dead=0.0,
+        dark_rate_median_e_per_s=800.0,
+        dark_rate_log_sd=0.2,
+    )
+    camera = body(tmp_path, ageing=ageing)
+    settings = ExposureSettings(Fraction(4))
+    frames = np.array([camera.render(settings, DARK, shot) for shot in range(120)]) - 512.0
+    for defect in camera.population.defects:
+        assert defect.blinking is not None
+        if defect.onset is not None and defect.onset > LATE:
+            continue
+        full = defect.dark_rate_e_per_s * 4.0 / 3.0
+        series = frames[:, defect.row, defect.column]
+        high = np.abs(series - full) < full / 4
+        low = np.abs(series - full * defect.blinking.low_level) < full / 4
+        assert np.all(high ^ low)
+        assert high.any() and low.any()
+
+
+def test_the_default_model_is_no_nikon_1_to_libgphoto2() -> None:
+    # camlibs/ptp2 takes models that begin with J or V, or with S and a digit, for a Nikon 1.
+    assert not re.match(r"[JV]|S\d", description().model)
+
+
 def test_a_frame_does_not_depend_on_the_light_kept_in_memory(tmp_path: Path) -> None:
     camera = body(tmp_path)
     lit = [
@@ -261,6 +334,10 @@ def test_a_description_comes_from_yaml() -> None:
         ({"sensor": {"gain_e_per_dn_at_iso100": float("nan")}}, "not a finite number"),
         ({"sensor": {"quantum_efficiency": [0.5, 0.5]}}, "a list of 3 values"),
         ({"sensor": "good"}, "sensor: a mapping"),
+        ({"sensor": {"prnu": 10**400}}, "sensor.prnu: the number is too large"),
+        ({"sensor": {"full_well_e": 0}}, "sensor.full_well_e: 0.0 is not positive"),
+        ({"ageing": {"share_dead": -1}}, "ageing.share_dead: -1.0 is negative"),
+        ({"manufactured_at": "0001-01-01T00:00:00+09:00"}, "manufactured_at: .*calendar"),
     ],
 )
 def test_what_is_wrong_with_a_description_is_named(change: dict[str, Any], message: str) -> None:

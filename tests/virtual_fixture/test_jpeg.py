@@ -46,7 +46,8 @@ def jpeg(frame: NDArray[np.uint16], cfa: str = "RGGB", quality: int = 92) -> byt
 
 def decoded(data: bytes) -> NDArray[np.int64]:
     """Red, green and blue by libjpeg-turbo, through a binding of its own."""
-    return simplejpeg.decode_jpeg(data, colorspace="RGB").astype(np.int64)
+    picture: NDArray[np.int64] = simplejpeg.decode_jpeg(data, colorspace="RGB").astype(np.int64)
+    return picture
 
 
 @pytest.mark.parametrize("shape", [(128, 192), (64, 64), (66, 130)])

@@ -68,8 +68,17 @@ def test_the_photon_transfer_curve_has_the_slope_of_the_gain(iso: int) -> None:
     dn_per_electron = iso / 100 / 2.5
     assert slope == pytest.approx(dn_per_electron, rel=0.02)
     read_variance = (5.0 * dn_per_electron) ** 2 + 1 / 12
-    assert intercept == pytest.approx(read_variance, abs=0.04 * max(variances))
+    assert intercept == pytest.approx(read_variance, abs=0.04 * float(max(variances)))
     assert means == pytest.approx((electrons + 1.0) * dn_per_electron, rel=0.002)
+
+
+@pytest.mark.parametrize("iso", [100, 800, 6400])
+def test_dark_pairs_show_the_read_noise(iso: int) -> None:
+    parameters = replace(QUIET, read_noise_e=4.0)
+    first, second = (frame(parameters, exposure_s=0.001, iso=iso, seed=seed) for seed in (1, 2))
+    rounding_variance = 1 / 12
+    read_noise_dn = np.sqrt(np.var(first - second) / 2 - rounding_variance)
+    assert read_noise_dn * 300 / iso == pytest.approx(4.0, rel=0.02)
 
 
 @pytest.mark.parametrize("mean", [0.05, 0.7, 6.0, 23.9, 24.1, 60.0, 900.0])
@@ -124,6 +133,25 @@ def test_defects_add_rate_times_tau_plus_offset(
     factor = 2.0 ** ((temperature_c - 20.0) / 8.0)
     expected = (iso / 100) / 3.0 * (30.0 * exposure_s * factor + 120.0)
     assert found.mean() == pytest.approx(expected, rel=0.003)
+
+
+@pytest.mark.parametrize("full_well_e", [50_000.0, 20_000.0])
+@pytest.mark.parametrize("electrons_per_s", [None, 9000.0])
+def test_a_stuck_photosite_is_full_with_and_without_light(
+    full_well_e: float, electrons_per_s: float | None
+) -> None:
+    parameters = SensorParameters(full_well_e=full_well_e)
+    stuck = defects(offset=full_well_e, count=SHAPE[1])
+    found = frame(parameters, electrons_per_s=electrons_per_s, exposure_s=0.1, faulty=stuck)
+    full = min(16_383 - 512, full_well_e / 3.0)
+    assert np.all(found[0] > full - 6 * np.sqrt(full_well_e) / 3.0)
+    assert found.max() <= np.ceil(full)
+
+
+def test_defects_leave_their_neighbours_alone() -> None:
+    aged = frame(QUIET, electrons_per_s=500.0, faulty=defects(dark_rate=3000.0, count=7))
+    sound = frame(QUIET, electrons_per_s=500.0)
+    assert np.flatnonzero(aged != sound).tolist() == list(range(7))
 
 
 def test_a_weak_photosite_sees_less_light() -> None:
@@ -187,6 +215,11 @@ def test_noise_of_rows_columns_and_frames_is_independent() -> None:
         ("read_noise_e", -1.0),
         ("quantum_efficiency", (0.5, 0.5, 1.5)),
         ("white_level_dn", 100),
+        ("white_level_dn", 65_536),
+        ("black_level_dn", -1),
+        ("full_well_e", 0.0),
+        ("dark_doubling_c", -8.0),
+        ("dust_spots", -1),
     ],
 )
 def test_impossible_constants_are_named(field: str, value: object) -> None:
