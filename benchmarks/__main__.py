@@ -1,7 +1,7 @@
 """``python -m benchmarks [NAME] [--json] [--full]``: run comparisons and write down the results.
 
 A benchmark is a module of this package without a leading underscore that has
-``run(full: bool) -> list[Result]``.
+``run(full: bool) -> list[Result]``; its name is the module's, with hyphens.
 """
 
 import argparse
@@ -21,7 +21,7 @@ RESULTS_FILE = Path(__file__).with_name("RESULTS.md")
 def names() -> list[str]:
     """Return the names of all benchmarks."""
     return sorted(
-        module.name
+        module.name.replace("_", "-")
         for module in pkgutil.iter_modules(benchmarks.__path__)
         if not module.name.startswith("_")
     )
@@ -29,7 +29,8 @@ def names() -> list[str]:
 
 def run(name: str, full: bool) -> list[Result]:
     """Run one benchmark."""
-    results: list[Result] = importlib.import_module(f"benchmarks.{name}").run(full)
+    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
+    results: list[Result] = module.run(full)
     return results
 
 
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("name", nargs="?", choices=names(), metavar="NAME", help=", ".join(names()))
     parser.add_argument("--json", action="store_true", help="one JSON line for each comparison")
-    parser.add_argument("--full", action="store_true", help="large sizes too")
+    parser.add_argument("--full", action="store_true", help="large sizes and many repeats")
     options = parser.parse_args(arguments)
     chosen = [options.name] if options.name else names()
     results = []

@@ -55,15 +55,22 @@ class Result:
         return fields
 
 
-def median_seconds(action: Callable[[], object], repeats: int) -> float:
-    """Return the median duration of an action, which is run once beforehand to warm up."""
-    action()
-    durations = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        action()
-        durations.append(time.perf_counter() - start)
-    return statistics.median(durations)
+def median_seconds(
+    ours: Callable[[], object], peer: Callable[[], object], repeats: int
+) -> tuple[float, float]:
+    """Return the median durations of two actions in turn, each run once beforehand to warm up.
+
+    In turn, so that whatever else the machine does meanwhile falls on both alike.
+    """
+    actions = (ours, peer)
+    durations: tuple[list[float], list[float]] = ([], [])
+    for repeat in range(repeats + 1):
+        for action, own in zip(actions, durations, strict=True):
+            start = time.perf_counter()
+            action()
+            if repeat:
+                own.append(time.perf_counter() - start)
+    return statistics.median(durations[0]), statistics.median(durations[1])
 
 
 def machine() -> str:

@@ -12,23 +12,25 @@ from fixtures.ageing import ActiveDefects
 from fixtures.sensor import Exposed, SensorParameters, expose, normal_tables
 
 SIZES = {"1.5MP": (1000, 1504), "24MP": (4000, 6000)}
+FEW_REPEATS = {"1.5MP": 9, "24MP": 3}
+MANY_REPEATS = {"1.5MP": 51, "24MP": 9}
 DEFECTS = 500
 
 
 def run(full: bool) -> list[Result]:
-    sizes = list(SIZES) if full else ["1.5MP"]
-    return [compare(size) for size in sizes]
+    repeats = MANY_REPEATS if full else FEW_REPEATS
+    return [compare(size, lit, repeats[size]) for size in SIZES for lit in (True, False)]
 
 
-def compare(size: str) -> Result:
-    """Time both on a lit frame with defects; ours uses all cores."""
+def compare(size: str, lit: bool, repeats: int) -> Result:
+    """Time both on a frame with defects, in light or as a dark field; ours uses all cores."""
     height, width = SIZES[size]
-    repeats = 9 if size == "1.5MP" else 3
     generator = np.random.default_rng(1)
     parameters = SensorParameters()
     dsnu_e = generator.standard_normal((height, width), dtype=np.float32)
-    rate = generator.uniform(1_000.0, 60_000.0, (height, width)).astype(np.float32)
-    exposed = Exposed(rate, 1.0, 0.25, 100, 20.0)
+    rate = generator.uniform(1_000.0, 60_000.0, (height, width)).astype(np.float32) if lit else None
+    exposure_s = 0.25 if lit else 4.0
+    exposed = Exposed(rate, 1.0, exposure_s, 100, 20.0)
     defects = ActiveDefects(
         rows=generator.integers(0, height, DEFECTS),
         columns=generator.integers(0, width, DEFECTS),
@@ -40,7 +42,7 @@ def compare(size: str) -> Result:
     cores = os.cpu_count() or 1
     seeds = count()
     with ThreadPoolExecutor(cores) as executor:
-        ours = 1.0 / median_seconds(
+        ours_s, peer_s = median_seconds(
             lambda: expose(
                 parameters,
                 dsnu_e,
@@ -51,18 +53,16 @@ def compare(size: str) -> Result:
                 executor=executor,
                 bands=cores,
             ),
+            lambda: expose_with_numpy(parameters, dsnu_e, exposed, defects, generator),
             repeats,
         )
-    peer = 1.0 / median_seconds(
-        lambda: expose_with_numpy(parameters, dsnu_e, exposed, defects, generator), repeats
-    )
     return Result(
-        name=f"render-{size}",
-        ours=ours,
-        peer=peer,
-        peer_name=f"the same model in numpy {np.__version__}",
+        name=f"render-{size}-{'light' if lit else 'dark'}",
+        ours=1.0 / ours_s,
+        peer=1.0 / peer_s,
+        peer_name=f"the same model in numpy {np.__version__}, one thread",
         unit="frames/s",
-        ratio=ours / peer,
+        ratio=peer_s / ours_s,
         goal=4.0,
         limit=1.5,
         repeats=repeats,
