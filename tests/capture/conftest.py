@@ -56,6 +56,21 @@ class Laboratory:
         """Return a closed camera."""
         return quick_camera(self.virtual.cameras[serial], expected or serial, self.spool_folder)
 
+    def exposures(self, serial: str) -> int:
+        """Return how often a camera's shutter opened in its life: the camera's own truth."""
+        counter = self.virtual.state_folder / "cameras" / serial / "shots_taken.txt"
+        return int(counter.read_text()) if counter.exists() else 0
+
+    def empty_card(self, serial: str) -> list[str]:
+        """Delete the files on a camera's card and return their names."""
+        camera = self.camera(serial)
+        camera.open()
+        files = camera.list_card()
+        for file in files:
+            camera.delete(file.folder, file.name)
+        camera.close()
+        return [file.name for file in files]
+
     def shots(self) -> list[dict[str, Any]]:
         """Return every shot with its events, assets and verdicts as plain values."""
         with self.catalogue.reading() as transaction:

@@ -55,12 +55,6 @@ LONG = [
 ]
 
 
-def taken(laboratory: Laboratory, serial: str) -> int:
-    """Return how often the camera's shutter opened in its life: the camera's own truth."""
-    counter = laboratory.virtual.state_folder / "cameras" / serial / "shots_taken.txt"
-    return int(counter.read_text()) if counter.exists() else 0
-
-
 def kill_session(laboratory: Laboratory, serial: str, target: str, call: int, when: str) -> int:
     """Run a session in a process that kills itself, and return its exit status."""
     order: dict[str, Any] = {
@@ -79,7 +73,7 @@ def kill_session(laboratory: Laboratory, serial: str, target: str, call: int, wh
 
 def survives(laboratory: Laboratory, serial: str, target: str, call: int, when: str) -> None:
     """Kill a session, run another, and account for every frame that was ever exposed."""
-    before = taken(laboratory, serial)
+    before = laboratory.exposures(serial)
     status = kill_session(laboratory, serial, target, call, when)
     assert status == -signal.SIGKILL
     outcome = laboratory.run(recipe(SHOTS), serial)
@@ -98,15 +92,10 @@ def survives(laboratory: Laboratory, serial: str, target: str, call: int, when: 
         if shot["events"][-1] == "failed":
             assert shot["reason"]
             assert shot["assets"] == {}
-    camera = laboratory.camera(serial)
-    camera.open()
-    on_card = [file for file in camera.list_card() if not file.name.endswith("JPG")]
-    for file in camera.list_card():
-        camera.delete(file.folder, file.name)
-    camera.close()
+    on_card = [name for name in laboratory.empty_card(serial) if not name.endswith("JPG")]
     unclaimed = [path.name for path in laboratory.spool_folder.glob("unclaimed/*.raw.*")]
     # a frame in `unclaimed` is still on the card too, which a failed shot's files never leave
-    exposed = taken(laboratory, serial) - before
+    exposed = laboratory.exposures(serial) - before
     assert len(registered) + len(on_card) == exposed, (len(registered), on_card, unclaimed)
     left = [path for path in laboratory.spool_folder.iterdir() if path.is_file()]
     assert left == []

@@ -63,17 +63,6 @@ def settle(laboratory: Laboratory) -> Reconciled:
     )
 
 
-def card(laboratory: Laboratory) -> list[str]:
-    """Return the names of the card's files, and empty it."""
-    camera = laboratory.camera(NIKON)
-    camera.open()
-    files = camera.list_card()
-    for file in files:
-        camera.delete(file.folder, file.name)
-    camera.close()
-    return [file.name for file in files]
-
-
 def test_nothing_open_is_nothing_to_do(laboratory: Laboratory) -> None:
     assert settle(laboratory).summary() == "nothing was left open"
 
@@ -93,7 +82,7 @@ def test_a_sealed_shot_is_registered_from_the_spool(laboratory: Laboratory) -> N
         ).one()
         assert newest.name == "aborted"
     assert Spool(laboratory.spool_folder).read(shot.uuid) is None
-    assert card(laboratory) == []
+    assert laboratory.empty_card(NIKON) == []
     assert settle(laboratory).settled == {}
 
 
@@ -105,7 +94,7 @@ def test_a_shot_is_registered_from_the_card(laboratory: Laboratory) -> None:
     assert {uuid: r.outcome for uuid, r in result.settled.items()} == {shot.uuid: "accepted"}
     (row,) = laboratory.shots()
     assert set(row["assets"]) == {"raw", "jpeg"}
-    assert card(laboratory) == []
+    assert laboratory.empty_card(NIKON) == []
 
 
 def test_a_damaged_spool_falls_back_on_the_card(laboratory: Laboratory) -> None:
@@ -117,7 +106,7 @@ def test_a_damaged_spool_falls_back_on_the_card(laboratory: Laboratory) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     assert settle(laboratory).settled[shot.uuid].outcome == "accepted"
     assert (laboratory.spool_folder / "unclaimed" / path.name).exists()
-    assert card(laboratory) == []
+    assert laboratory.empty_card(NIKON) == []
 
 
 @pytest.mark.parametrize(
@@ -139,7 +128,7 @@ def test_files_of_another_shot_stay_on_the_card(
     result = settle(laboratory)
     assert result.settled[shot.uuid].outcome == "failed"
     assert "whether the shutter opened is not known" in result.settled[shot.uuid].reason
-    assert len(card(laboratory)) == len(other.image_quality.split("+"))
+    assert len(laboratory.empty_card(NIKON)) == len(other.image_quality.split("+"))
     (row,) = laboratory.shots()
     assert row["assets"] == {}
 
@@ -152,7 +141,7 @@ def test_files_older_than_the_shot_stay_on_the_card(laboratory: Laboratory) -> N
     laboratory.virtual.put("/civil-time", {"civil_time": later.isoformat()})
     shot = plan(laboratory)
     assert settle(laboratory).settled[shot.uuid].outcome == "failed"
-    assert len(card(laboratory)) == 2
+    assert len(laboratory.empty_card(NIKON)) == 2
 
 
 def test_two_shots_that_a_file_fits_get_none(laboratory: Laboratory) -> None:
@@ -163,7 +152,7 @@ def test_two_shots_that_a_file_fits_get_none(laboratory: Laboratory) -> None:
     Spool(laboratory.spool_folder).clear(stranger)
     result = settle(laboratory)
     assert {result.settled[shot.uuid].outcome for shot in (first, second)} == {"failed"}
-    assert len(card(laboratory)) == 2
+    assert len(laboratory.empty_card(NIKON)) == 2
 
 
 def test_an_unreachable_camera_leaves_its_shots_open(laboratory: Laboratory) -> None:
@@ -175,4 +164,4 @@ def test_an_unreachable_camera_leaves_its_shots_open(laboratory: Laboratory) -> 
     laboratory.virtual.set_faults(NIKON)
     shoot(laboratory, shot.uuid)
     assert settle(laboratory).settled[shot.uuid].outcome == "accepted"
-    card(laboratory)
+    laboratory.empty_card(NIKON)
