@@ -91,6 +91,13 @@ def test_counts_are_poisson(mean: float) -> None:
     assert stats.skew(counts.ravel()) == pytest.approx(1 / np.sqrt(mean), abs=0.03 + 0.02 / mean)
 
 
+@pytest.mark.parametrize("mean", [0.0, 0.3, 4.0, 23.9, 24.1, 1e6])
+def test_dark_electrons_are_those_of_as_much_light(mean: float) -> None:
+    """Light and dark take different ways to the same counts."""
+    dark = replace(COUNTING, dark_current_e_per_s=mean)
+    assert np.array_equal(frame(dark), frame(dark, electrons_per_s=0.0))
+
+
 def test_read_noise_is_normal() -> None:
     fine = replace(
         QUIET,
