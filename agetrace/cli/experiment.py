@@ -33,12 +33,14 @@ def run(
     from training.threads import prepare_process
 
     prepare_process()
+    from training.experiments.spec import read_spec
+
+    # a wrong specification is told before torch is imported, which takes seconds
+    spec = read_spec(read_text(specification), str(specification))
     from datastore.clocks import HostClock
     from training.experiments.runner import run_experiment
-    from training.experiments.spec import read_spec
     from training.experiments.summary import ROW_COLUMNS
 
-    spec = read_spec(read_text(specification))
     with (
         catalogue_of(context) as (home, catalogue),
         progress_bar(spec.name, quiet=as_json) as advance,

@@ -205,6 +205,14 @@ class Gphoto2Camera:
             raise SpoolError(f"the files of shot {shot_uuid} are not in {self._spool.folder}")
         return Delivery(shot.files, float(shot.facts["released_after_s"]))
 
+    def _naming_the_camera(self, message: str) -> str:
+        """Say which camera a worker's message speaks of: it knows only the port's name."""
+        known = "the camera" if self._serial is None else f"camera {self._serial}"
+        named = message.replace(
+            f"the camera at {self._port_path}", f"{known} at {self.address}"
+        ).replace(self._port_path, self.address)
+        return named if self.address in named else f"{known} at {self.address}: {named}"
+
     def _order(self, order: str, timeout_s: float | None = None, /, **arguments: Any) -> Any:
         with self._lock:
             if self._worker is None:
@@ -216,6 +224,4 @@ class Gphoto2Camera:
             except CaptureError as error:
                 worker, self._worker = self._worker, None
                 worker.end(orderly=False)
-                if self.address in str(error) or self._port_path in str(error):
-                    raise
-                raise type(error)(f"the camera at {self.address}: {error}") from None
+                raise type(error)(self._naming_the_camera(str(error))) from None

@@ -101,8 +101,15 @@ class ExperimentSpec(BaseModel):
         ).hexdigest()
 
 
-def read_spec(text: str) -> ExperimentSpec:
+def read_spec(text: str, name: str = "experiment spec") -> ExperimentSpec:
     """Return the spec that a YAML text describes.
+
+    Parameters
+    ----------
+    text
+        The YAML.
+    name
+        What messages call it, such as its file.
 
     Raises
     ------
@@ -113,10 +120,10 @@ def read_spec(text: str) -> ExperimentSpec:
     try:
         return ExperimentSpec.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
-        raise ExperimentError(f"experiment spec is not YAML: {error}") from error
+        raise ExperimentError(f"{name} is not YAML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(str(part) for part in fault['loc']) or 'spec'}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise ExperimentError(f"experiment spec: {faults}") from error
+        raise ExperimentError(f"{name}: {faults}") from error
