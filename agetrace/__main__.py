@@ -16,6 +16,9 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)
+        if exit_code is None and isinstance(error, OSError):
+            # an output that cannot be written, a full disk: of the machine, not of the program
+            exit_code = 1
         if exit_code is None:
             raise
         print(f"agetrace: {error}", file=sys.stderr)  # noqa: T201

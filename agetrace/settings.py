@@ -191,14 +191,17 @@ def create_home(folder: Path) -> Home:
     Raises
     ------
     HomeError
-        If the folder already is a home.
+        If the folder already is a home, or cannot be one.
     """
     path = folder / SETTINGS_NAME
     if path.exists():
         raise HomeError(f"{folder.resolve()} is already an agetrace home; nothing was changed")
     from migrations import runner
 
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeError(f"{folder}: no folder can be made there: {error.strerror}") from None
     home = Home(folder.resolve(), Settings())
     home.store_root.mkdir(parents=True, exist_ok=True)
     home.spool_root.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import resource
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from tests.support.command_line import CommandLine
 from tests.support.frame_files import dark_mosaic, dng
 from tests.support.imports import jpeg
 
-ONE_DARK = {"name": "one-dark", "shots": [{"kind": "dark-field", "exposure": "1/30", "iso": 100}]}
+ONE_DARK: dict[str, Any] = {
+    "name": "one-dark",
+    "shots": [{"kind": "dark-field", "exposure": "1/30", "iso": 100}],
+}
 
 
 def dark(**fields: Any) -> dict[str, Any]:
@@ -255,6 +259,29 @@ def test_a_file_that_is_no_such_document_is_named(
     answer = line.command_line.run(*words, file, code=2)
     assert "broken.yaml" in answer.message
     assert answer.out == ""
+
+
+def test_a_folder_that_cannot_be_a_home_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    answer = CommandLine(tmp_path).run("init", file / "lab", "--json", code=2)
+    assert str(file / "lab") in answer.message
+    assert (answer.out, file.read_text()) == ("", "mine")
+
+
+def test_an_output_that_takes_nothing_is_told(line: Line) -> None:
+    with Path("/dev/full").open("w") as full:
+        completed = subprocess.run(
+            line.command_line.command("shots"),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert completed.returncode == 1
+    assert "No space left on device" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 def test_nothing_of_it_changed_the_line(line: Line) -> None:

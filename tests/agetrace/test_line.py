@@ -11,6 +11,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
 from html.parser import HTMLParser
@@ -77,7 +78,7 @@ def test_every_session_brings_every_frame(line: Line) -> None:
 def test_shots_carry_the_keys_of_the_contract_and_files_of_those_hashes(line: Line) -> None:
     shots = line.command_line.shots()
     assert len(shots) == FRAMES_PER_SESSION * len(TIMES)
-    slots = Counter()
+    slots: Counter[tuple[int, int]] = Counter()
     for shot in shots:
         assert list(shot) == KEYS
         assert shot["camera_serial"] in SERIALS
@@ -101,7 +102,7 @@ def test_filters_choose_the_shots_that_they_say(line: Line) -> None:
     every = line.command_line.shots()
     third = line.outcomes[2]["session_id"]
     scene = line.scenes[1]
-    wanted = {
+    wanted: dict[tuple[str, ...], Callable[[dict[str, Any]], bool]] = {
         ("--kind", "dark-field", "--camera", SERIALS[1], "--exposure", "1/4"): lambda shot: (
             shot["kind"] == "dark-field"
             and shot["camera_serial"] == SERIALS[1]
@@ -241,7 +242,7 @@ def test_a_dataset_is_frozen_once(line: Line, controlled: dict[str, Any]) -> Non
     assert {row["block"] for row in shown["items"]} == {
         "train", "validation", "new-session", "new-scene", "clean",
     }  # fmt: skip
-    by_class = Counter()
+    by_class: Counter[tuple[str, str, str]] = Counter()
     for row in shown["items"]:
         by_class[row["block"], row["camera"], row["class"]] = row["items"]
     for (block, camera, _), count in by_class.items():
@@ -331,7 +332,7 @@ def test_the_audit_of_it_all_is_whole(line: Line) -> None:
     assert line.command_line.run("catalogue", "check", "--json").document == {"audit_breaks": []}
 
 
-MANY_DARKS = {
+MANY_DARKS: dict[str, Any] = {
     "name": "many-darks",
     "shots": [{"kind": "dark-field", "exposure": "1/30", "iso": 100, "count": 300}],
 }
