@@ -37,7 +37,8 @@ def summary_of(measured: Extraction) -> dict[str, Any]:
 
 def linearity_of(summary: dict[str, Any]) -> Linearity | None:
     """Return the linearity that an extraction's summary holds; None where it could not be told."""
-    stored = summary["linearity"]
+    # measurements of earlier versions did not record it
+    stored = summary.get("linearity")
     if stored is None:
         return None
     return Linearity(
@@ -81,7 +82,7 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
             "frames": len(row.inputs),
             "defects": row.summary["defects"],
             "temperature_c": row.summary["temperature_c"],
-            "linearity": row.summary["linearity"],
+            "linearity": row.summary.get("linearity"),
         }
         for row, uuid, serial in rows
     ]
