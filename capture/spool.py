@@ -6,7 +6,6 @@ Whatever has no sidecar was interrupted. Camera workers write here, so this know
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -19,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from capture.errors import DiskFullError, SpoolError
+from datastore.durable import FULL_DISK_ERRORS, sync_folder
 
 _CHUNK_BYTES = 4 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 
@@ -138,7 +137,7 @@ class Spool:
                     file.flush()
                     os.fsync(file.fileno())
                 partial.rename(path)
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
@@ -201,8 +200,8 @@ class Spool:
             unclaimed.mkdir(exist_ok=True)
             for path in self._files_of(shot_uuid):
                 path.rename(unclaimed / path.name)
-            _sync_folder(unclaimed)
-            _sync_folder(self.folder)
+            sync_folder(unclaimed)
+            sync_folder(self.folder)
         return unclaimed
 
     def _files_of(self, shot_uuid: str) -> list[Path]:
@@ -226,20 +225,12 @@ def _harmless_suffix(name: str) -> str:
     return suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _full_disk_reported(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL_DISK_ERRORS:
             raise
         raise DiskFullError(
             f"the spool {folder} is full ({error.strerror}): free some space and run the session"

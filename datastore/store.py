@@ -20,6 +20,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+from datastore.durable import FULL_DISK_ERRORS, sync_folder
 from datastore.errors import (
     AssetCorruptError,
     AssetMissingError,
@@ -29,7 +30,6 @@ from datastore.errors import (
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
 
 
@@ -210,7 +210,7 @@ class LocalStore:
             if error.errno not in _NO_LINK:
                 raise
             partial.rename(final)
-        _sync_folder(final.parent)
+        sync_folder(final.parent)
 
     @staticmethod
     def _is_sound(final: Path, sha256: str) -> bool:
@@ -221,7 +221,7 @@ class LocalStore:
         """Move a damaged file out of the way; damaged bytes are evidence and are kept."""
         self._make_folder(self._quarantine)
         damaged.rename(self._quarantine / f"{damaged.name}.{uuid.uuid4().hex}")
-        _sync_folder(self._quarantine)
+        sync_folder(self._quarantine)
 
     @contextmanager
     def _unfinished_file(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -240,7 +240,7 @@ class LocalStore:
             return
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _hashed(source: BinaryIO, target: BinaryIO | None = None) -> StoredFile:
@@ -269,20 +269,12 @@ def _require_hash(stored: StoredFile, expected: str | None, name: str) -> None:
         )
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @contextmanager
 def _full_disk_reported(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL_DISK_ERRORS:
             raise
         raise StoreFullError(
             f"the asset store {root} is full ({error.strerror}); nothing was stored: free some"

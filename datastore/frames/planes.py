@@ -54,8 +54,18 @@ def robust_black(mosaic: NDArray[np.uint16], cfa: str) -> tuple[float, float, fl
 
 
 def _trimmed_mean(plane: NDArray[np.uint16]) -> float:
-    counts = np.bincount(plane.ravel(), minlength=_LEVELS)
-    levels = np.arange(_LEVELS)
+    return black_of_counts(np.bincount(plane.ravel(), minlength=_LEVELS))
+
+
+def black_of_counts(counts: NDArray[np.int64]) -> float:
+    """Return the black level of a plane from the counts of its values, as `robust_black` does.
+
+    Parameters
+    ----------
+    counts
+        How many photosites have the value 0, 1, 2, ..., int64.
+    """
+    levels = np.arange(len(counts))
     median = _weighted_median(levels, counts)
     distance = np.abs(levels - median)
     order = np.argsort(distance, kind="stable")

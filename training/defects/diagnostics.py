@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from datastore.frames.planes import black_of_counts
 from training.defects._kernels import neighbour_maximum_counts, plane_histograms
 
 MONOCHROME = "MONO"
@@ -83,7 +84,7 @@ def diagnose(
         suppression = (equal - (below + above) / 2) / np.sqrt(max(1.5 * equal, 1.0))
     return FrameDiagnostics(
         identifier=identifier,
-        black_dn=tuple(_trimmed_mean(counts) for counts in histograms),
+        black_dn=tuple(black_of_counts(counts) for counts in histograms),
         noise_dn=noise,
         mean_dn=float(total @ np.arange(len(total)) / mosaic.size),
         clipped_share=float(total[white_level:].sum() / mosaic.size),
@@ -95,21 +96,6 @@ def diagnose(
 def _row_step(size: int) -> int:
     # an odd step meets rows of both colours
     return size // _NEIGHBOUR_SAMPLE // 2 * 2 + 1
-
-
-def _trimmed_mean(counts: NDArray[np.int64]) -> float:
-    levels = np.arange(len(counts))
-    median = _weighted_median(levels, counts)
-    distance = np.abs(levels - median)
-    order = np.argsort(distance, kind="stable")
-    deviation = _weighted_median(distance[order], counts[order])
-    kept = counts * (distance <= max(_TRIM_SIGMAS * _MAD_TO_SIGMA * deviation, 1.0))
-    return float(kept @ levels / kept.sum())
-
-
-def _weighted_median(values: NDArray[np.int64], counts: NDArray[np.int64]) -> int:
-    cumulative = np.cumsum(counts)
-    return int(values[np.searchsorted(cumulative, (cumulative[-1] + 1) // 2)])
 
 
 def _difference_noise(plane: NDArray[np.uint16]) -> float:

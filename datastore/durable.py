@@ -1,0 +1,20 @@
+"""What durable files need of the operating system, for the store and the capture spool alike."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Final
+
+FULL_DISK_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Numbers of the OSErrors that mean that there is no room for a file."""
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder to the disk, so that the names in it survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
