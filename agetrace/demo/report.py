@@ -32,7 +32,8 @@ def write_demo_report(
                 (
                     "Each line was fixed before the run. Accuracy is image-level, the mean over the"
                     " runs; the chance interval comes from permuting class labels over"
-                    " whole sessions."
+                    " whole sessions. An interval of a single value means that the network gave"
+                    " every image the same answer."
                 )
             ],
             checks=conditions,
