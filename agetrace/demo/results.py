@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import select
-from training.defects import records
 
 from agetrace.demo import plan
 from agetrace.demo.scoring import (
@@ -24,6 +23,7 @@ from datastore.catalogue import Catalogue
 from datastore.datasets.freeze import Frozen
 from datastore.frames import read_frame
 from datastore.tables import Asset, Camera, Shot
+from training.defects import records
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
 
