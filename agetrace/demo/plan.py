@@ -101,13 +101,13 @@ SMALL = Amounts(
     seen_scenes=6,
     validation_scenes=2,
     test_scenes=4,
-    dark_frames=4,
+    dark_frames=3,
     new_defects_per_mille=3.0,
     runs=2,
-    steps=120,
+    steps=100,
     batch_size=16,
     patch_size=64,
-    evaluation_crops=12,
+    evaluation_crops=8,
 )
 AMOUNTS = {"full": FULL, "small": SMALL}
 
