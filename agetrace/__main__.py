@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
+
+_EXTRAS: Final = {
+    "jinja2": "reports",
+    "matplotlib": "reports",
+    "psycopg": "postgresql",
+    "safetensors": "training",
+    "torch": "training",
+}
+"""Which extra brings a module that a command may lack."""
 
 
 def main() -> None:
@@ -14,6 +24,15 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)  # noqa: T201
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(  # noqa: T201
+            f"agetrace: this command needs {error.name}: pip install 'agetrace[{extra}]'",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except Exception as error:
         exit_code = getattr(error, "exit_code", None)
         if exit_code is None and isinstance(error, OSError):

@@ -142,3 +142,29 @@ def test_a_catalogue_of_another_revision_is_refused_with_the_command(tmp_path: P
 def test_the_typer_application_is_not_a_completion_installer() -> None:
     assert isinstance(app, typer.Typer)
     assert "--install-completion" not in run("--help").stdout
+
+
+@pytest.mark.parametrize(("module", "extra"), [("torch", "training"), ("safetensors", "training")])
+def test_a_command_whose_extra_is_not_installed_names_it(
+    home: Path, tmp_path: Path, module: str, extra: str
+) -> None:
+    specification = tmp_path / "nano.yaml"
+    specification.write_text("name: nano\ndataset: controlled\n")
+    arguments = ["agetrace", "--home", str(home), "experiment", "run", str(specification)]
+    completed = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                f"import sys; sys.modules[{module!r}] = None; sys.argv = {arguments!r}\n"
+                "from agetrace.__main__ import main; main()"
+            ),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert completed.returncode == 2
+    assert f"pip install 'agetrace[{extra}]'" in completed.stderr
+    assert "Traceback" not in completed.stderr
