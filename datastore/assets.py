@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,8 @@ from datastore.tables import Asset, AssetLocation, Store
 
 LOCAL_STORE = "local"
 """Name of the store that every home has."""
+
+_BATCH = 500
 
 
 def register_asset(
@@ -80,6 +83,19 @@ def register_asset(
     store_id = _local_store_id(session, at)
     session.add(AssetLocation(asset_id=asset.id, store_id=store_id, verified_at=at))
     return asset
+
+
+def find_asset_ids(session: Session, hashes: Sequence[str]) -> dict[str, int]:
+    """Return the row numbers of the assets that the catalogue has, by their sha256.
+
+    They are looked up in batches that every database takes as bound parameters.
+    """
+    found: dict[str, int] = {}
+    for start in range(0, len(hashes), _BATCH):
+        batch = hashes[start : start + _BATCH]
+        rows = session.execute(select(Asset.sha256, Asset.id).where(Asset.sha256.in_(batch)))
+        found.update((sha256, asset_id) for sha256, asset_id in rows)
+    return found
 
 
 def _local_store_id(session: Session, at: datetime) -> int:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datastore import audit
-from datastore.assets import register_asset
+from datastore.assets import find_asset_ids, register_asset
 from datastore.catalogue import Catalogue
 from datastore.datasets.constraints import Finding
 from datastore.datasets.errors import SpecError, UnknownDatasetError
@@ -26,7 +26,7 @@ from datastore.datasets.solver import solve
 from datastore.datasets.spec import OwnScenesSpec, Spec, Waiver
 from datastore.datasets.summary import BalanceSummary, summarize_balance
 from datastore.store import StoredFile
-from datastore.tables import Asset, Dataset, DatasetItem
+from datastore.tables import Dataset, DatasetItem
 
 _SHORTEST_PREFIX = 6
 
@@ -255,12 +255,8 @@ def _record(catalogue: Catalogue, manifest: Manifest, stored: StoredFile, at: da
 
 
 def _asset_ids(session: Session, hashes: Sequence[str]) -> dict[str, int]:
-    """Look up assets in batches that every database takes as bound parameters."""
-    found: dict[str, int] = {}
-    for start in range(0, len(hashes), 500):
-        batch = hashes[start : start + 500]
-        rows = session.execute(select(Asset.sha256, Asset.id).where(Asset.sha256.in_(batch)))
-        found.update((sha256, asset_id) for sha256, asset_id in rows)
+    """Look up assets; SpecError if the catalogue lacks one."""
+    found = find_asset_ids(session, hashes)
     missing = next((sha256 for sha256 in hashes if sha256 not in found), None)
     if missing is not None:
         raise SpecError(f"the catalogue has no asset {missing}: import the frames first")

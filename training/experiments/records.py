@@ -14,13 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from datastore import audit
-from datastore.assets import register_asset
+from datastore.assets import find_asset_ids, register_asset
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.datasets.items import Item
 from datastore.datasets.manifest import Manifest
-from datastore.tables import Asset, Dataset, Experiment, Prediction, Run
+from datastore.tables import Dataset, Experiment, Prediction, Run
 from training.code_version import code_version
 from training.experiments import runs as run_folders
 from training.experiments.evaluate import Predictions
@@ -138,7 +138,7 @@ def _add_predictions(
     session: Session, run_id: int, judged: Judged, predictions: Predictions, manifest: Manifest
 ) -> None:
     names = manifest.header.class_names
-    asset_ids = _asset_ids(session, judged.items)
+    asset_ids = find_asset_ids(session, [item.sha256 for item in judged.items])
     probabilities = np.exp(predictions.image_log_probabilities())
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     predicted = predictions.image_classes()
@@ -158,17 +158,6 @@ def _add_predictions(
         )
         for index, item in enumerate(judged.items)
     )
-
-
-def _asset_ids(session: Session, items: Sequence[Item]) -> dict[str, int]:
-    hashes = [item.sha256 for item in items]
-    found: dict[str, int] = {}
-    for start in range(0, len(hashes), 500):
-        rows = session.execute(
-            select(Asset.sha256, Asset.id).where(Asset.sha256.in_(hashes[start : start + 500]))
-        )
-        found.update((sha256, asset_id) for sha256, asset_id in rows)
-    return found
 
 
 def _machine() -> dict[str, Any]:

@@ -79,6 +79,7 @@ def run_experiment(
     )
     folder = work_folder / "runs" / _training_identity(spec, train, classes)[:32]
     total = spec.runs * spec.steps
+    blocks: dict[str, FrameSet] = {}
 
     def tell(number: int, step: int, _loss: float) -> None:
         if progress is not None:
@@ -89,15 +90,12 @@ def run_experiment(
             progress((run.number + 1) * spec.steps, total)
         if is_recorded(catalogue, experiment_id, run.number):
             continue
-        predictions = evaluate_run(
-            spec, run, classes, {one.name: frame_sets.of(one) for one in judged}
-        )
+        # only now: an experiment whose runs are all recorded decodes nothing for them
+        blocks = blocks or {one.name: frame_sets.of(one) for one in judged}
+        predictions = evaluate_run(spec, run, classes, blocks)
         run_id = record_run(catalogue, experiment_id, run, manifest, judged, predictions, clock)
-        clean = next(one for one in judged if one.name == "clean")
-        record_saliency(
-            catalogue, run_id, spec, run.network(spec, classes), frame_sets.of(clean), manifest,
-            clock,
-        )  # fmt: skip
+        network = run.network(spec, classes)
+        record_saliency(catalogue, run_id, spec, network, blocks["clean"], manifest, clock)
     return summarise(catalogue, identity)
 
 
