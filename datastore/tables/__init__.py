@@ -1,11 +1,18 @@
 """The catalogue's tables as typed ORM models; holds no query and opens no database."""
 
+from datastore.tables._attendance import (
+    OperatorAnswer,
+    OperatorPrompt,
+    SessionRequest,
+    SessionRequestName,
+)
 from datastore.tables._base import Base, UtcDateTime, new_uuid
 from datastore.tables._capture import (
     Asset,
     AssetLocation,
     AssetRole,
     FrameKind,
+    SceneReference,
     Session,
     SessionEvent,
     Shot,
@@ -65,14 +72,19 @@ __all__ = [
     "Lease",
     "LedgerDefect",
     "MountedCamera",
+    "OperatorAnswer",
+    "OperatorPrompt",
     "Prediction",
     "Recipe",
     "Run",
     "SaliencyMap",
     "Scene",
+    "SceneReference",
     "SceneRevision",
     "Session",
     "SessionEvent",
+    "SessionRequest",
+    "SessionRequestName",
     "Shot",
     "ShotEvent",
     "ShotSettings",

@@ -16,7 +16,11 @@ SessionEventName = Literal[
     "started",
     "camera-opened",
     "camera-closed",
+    "camera-failed",
+    "camera-lost",
     "scene-changed",
+    "paused",
+    "resumed",
     "completed",
     "partial",
     "aborted",
@@ -118,6 +122,10 @@ class Shot(Base):
     f_number: Mapped[float | None]
     image_quality: Mapped[str | None]
     warm_up: Mapped[bool] = mapped_column(default=False)
+    since_opened_s: Mapped[float | None]
+    """How long the camera had been held open when the shot was planned: an open body warms up."""
+    since_last_shot_s: Mapped[float | None]
+    """Time since the camera's previous release of the shutter, NULL for the first since opening."""
 
     session: Mapped[Session] = relationship()
     camera: Mapped[Camera | None] = relationship()
@@ -195,6 +203,26 @@ class Asset(Base):
 
     shot: Mapped[Shot | None] = relationship(back_populates="assets")
     locations: Mapped[list[AssetLocation]] = relationship()
+
+
+class SceneReference(Base):
+    """The shot that a camera's later frames of a scene are compared with; the newest counts."""
+
+    __tablename__ = "scene_reference"
+    __table_args__ = (Index("ix_scene_reference_newest", "scene_revision_id", "camera_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scene_revision_id: Mapped[int] = mapped_column(
+        ForeignKey("scene_revision.id", ondelete="RESTRICT")
+    )
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"))
+    shot_id: Mapped[int] = mapped_column(ForeignKey("shot.id", ondelete="RESTRICT"))
+    descriptor: Mapped[bytes]
+    """A few kilobytes that tell this scene from the others without reading the frame."""
+    operator: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    shot: Mapped[Shot] = relationship()
 
 
 class Store(Base):

@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, create_engine, func, inspect, select, text
+from sqlalchemy.exc import DatabaseError
 
 from datastore.catalogue import Catalogue, open_catalogue
 from datastore.errors import (
@@ -23,7 +26,7 @@ from datastore.errors import (
     RevisionMismatchError,
 )
 from datastore.revision import EXPECTED_REVISION
-from datastore.tables import Base, Camera, Shot
+from datastore.tables import Base, Camera, SessionEvent, Shot
 from migrations import runner
 from tests.support.catalogue_rows import add_camera, add_session, add_shot
 from tests.support.catalogues import sqlite_url
@@ -121,7 +124,8 @@ def test_upgrading_from_an_unknown_revision_is_refused(
     assert [path for path in tmp_path.iterdir() if "revision" in path.name] == []
 
 
-NEXT_REVISION = '''
+NEXT = f"{int(EXPECTED_REVISION) + 1:04d}"
+NEXT_REVISION = f'''
 """A revision to come."""
 
 import sqlalchemy as sa
@@ -129,8 +133,8 @@ from alembic import op
 
 from datastore.triggers import append_only_statements
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{EXPECTED_REVISION}"
 branch_labels = None
 depends_on = None
 
@@ -159,7 +163,7 @@ def scripts_with(folder: Path, revision: str) -> Path:
     """Return a copy of the migrations that goes on with another revision."""
     scripts = folder / "scripts"
     shutil.copytree(runner.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(revision)
+    (scripts / "versions" / f"{NEXT}_next.py").write_text(revision)
     return scripts
 
 
@@ -188,14 +192,14 @@ def test_an_upgrade_keeps_every_row_and_guard_and_backs_up_first(
 
     backup = runner.upgrade(filled, scripts=scripts)
 
-    assert runner.current(filled) == "0002"
+    assert runner.current(filled) == NEXT
     assert count_shots(filled) == 3
     with pytest.raises(RevisionMismatchError, match="newer"):
         open_catalogue(filled, tmp_path / "store")
     if backup is None:
         assert filled.startswith("postgresql")
     else:
-        assert backup.name.startswith("catalogue.sqlite.revision-0001-")
+        assert backup.name.startswith(f"catalogue.sqlite.revision-{EXPECTED_REVISION}-")
         with open_catalogue(f"sqlite:///{backup}", tmp_path / "store") as catalogue:
             assert count_rows(catalogue) == 3
 
@@ -215,7 +219,7 @@ def test_an_upgrade_that_forgets_the_triggers_is_undone(filled: str, tmp_path: P
     with pytest.raises(CatalogueDamagedError, match="append_only_camera"):
         runner.upgrade(filled, scripts=scripts)
 
-    assert runner.current(filled) == "0001"
+    assert runner.current(filled) == EXPECTED_REVISION
     assert count_shots(filled) == 3
 
 
@@ -229,7 +233,7 @@ def test_an_upgrade_that_loses_rows_is_undone(filled: str, tmp_path: Path) -> No
     with pytest.raises(CatalogueDamagedError, match="lease: 1 -> 0"):
         runner.upgrade(filled, scripts=scripts)
 
-    assert runner.current(filled) == "0001"
+    assert runner.current(filled) == EXPECTED_REVISION
 
 
 def test_an_upgrade_that_orphans_rows_is_undone(tmp_path: Path, sqlite_template: Path) -> None:
@@ -242,6 +246,44 @@ def test_an_upgrade_that_orphans_rows_is_undone(tmp_path: Path, sqlite_template:
     with pytest.raises(CatalogueDamagedError, match="refer to nothing"):
         runner.upgrade(url, scripts=scripts)
 
-    assert runner.current(url) == "0001"
+    assert runner.current(url) == EXPECTED_REVISION
     with closing(sqlite3.connect(tmp_path / "catalogue.sqlite")) as connection:
         assert connection.execute("select serial from camera").fetchall() == [("7100001",)]
+
+
+def test_the_second_revision_keeps_the_events_of_the_first(empty_url: str, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(runner.SCRIPTS, first, ignore=shutil.ignore_patterns("__pycache__", "0002_*"))
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(first))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.execute(
+            text(
+                "insert into session (id, uuid, kind, clock_source, started_at)"
+                " values (1, 'u', 'capture', 'host', '2026-01-01 12:00:00')"
+            )
+        )
+        for name in ("started", "completed"):
+            connection.execute(
+                text(
+                    "insert into session_event (session_id, name, at)"
+                    f" values (1, '{name}', '2026-01-01 12:00:00')"
+                )
+            )
+    engine.dispose()
+
+    runner.upgrade(empty_url)
+
+    with open_catalogue(empty_url, tmp_path / "store") as catalogue:
+        with catalogue.reading() as session:
+            names = list(session.scalars(select(SessionEvent.name).order_by(SessionEvent.id)))
+        assert names == ["started", "completed"]
+        with catalogue.writing() as session:
+            at = datetime(2026, 1, 1, 13, tzinfo=UTC)
+            session.add(SessionEvent(session_id=1, name="resumed", at=at))
+        with pytest.raises(DatabaseError, match="append-only"), catalogue.writing() as session:
+            session.execute(text("delete from session_event"))

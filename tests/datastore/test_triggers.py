@@ -37,6 +37,8 @@ def _value(table: Table, column: str) -> Any:
         return True
     if isinstance(column_type, UtcDateTime):
         return NOW
+    if column_type.python_type is bytes:
+        return b"bytes"
     if column_type.python_type is str:
         return _permitted_word(table, column)
     return 1
