@@ -111,14 +111,18 @@ def clock_of(home: Home) -> CivilClock:
     return VirtualFixtureClock(settings.url)
 
 
-def actuator_of(home: Home, fixture_name: str) -> Actuator:
-    """Return who changes the scenes of a fixture: an operator at the terminal by default."""
-    from agetrace.settings import CommandSettings, VirtualSettings
-    from capture.actuators import CommandActuator, PromptActuator, VirtualActuator
+def actuator_of(home: Home, fixture_name: str) -> Actuator | None:
+    """Return what changes the scenes of a fixture; None where an operator does it."""
+    from agetrace.settings import CommandSettings, HttpSettings, VirtualSettings
+    from capture.actuators import CommandActuator, HttpActuator, VirtualActuator
 
     settings = home.settings.actuators.get(fixture_name)
     if isinstance(settings, VirtualSettings):
         return VirtualActuator(settings.url)
     if isinstance(settings, CommandSettings):
         return CommandActuator(settings.set_scene, settings.set_cap)
-    return PromptActuator()
+    if isinstance(settings, HttpSettings):
+        return HttpActuator(
+            settings.set_scene, settings.set_cap, settings.hosts, settings.token_variable
+        )
+    return None

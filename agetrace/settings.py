@@ -39,9 +39,13 @@ root = "spool"
 source = "host"
 # url = "http://127.0.0.1:8700"
 
-# Who changes the scene: an operator at this terminal unless a fixture has an actuator of its own.
+# How long a session waits for an operator's answer to a prompt.
+[operator]
+patience_s = 3600
+
+# Who changes the scene: an operator is asked unless a fixture has an actuator of its own.
 # [actuators.my-fixture]
-# kind = "command"                                  # or "virtual" with a url, or "prompt"
+# kind = "command"                                  # or "http", "virtual" with a url, "prompt"
 # set_scene = ["/usr/local/bin/carousel", "{scene}"]
 # set_cap = ["/usr/local/bin/cap", "{state}"]
 """
@@ -77,7 +81,7 @@ class ClockSettings(_Section):
 
 
 class PromptSettings(_Section):
-    """An operator at the terminal changes the scene."""
+    """An operator changes the scene and answers the session's prompts."""
 
     kind: Literal["prompt"]
 
@@ -97,9 +101,26 @@ class CommandSettings(_Section):
     set_cap: list[str]
 
 
+class HttpSettings(_Section):
+    """A motorised fixture in the network changes the scene; only the named hosts are spoken to."""
+
+    kind: Literal["http"]
+    hosts: list[str]
+    set_scene: str
+    set_cap: str
+    token_variable: str | None = None
+
+
 Actuator = Annotated[
-    PromptSettings | VirtualSettings | CommandSettings, Field(discriminator="kind")
+    PromptSettings | VirtualSettings | CommandSettings | HttpSettings,
+    Field(discriminator="kind"),
 ]
+
+
+class OperatorSettings(_Section):
+    """What a session expects of its operator."""
+
+    patience_s: Annotated[float, Field(gt=0)] = 3600.0
 
 
 class Settings(_Section):
@@ -110,6 +131,7 @@ class Settings(_Section):
     spool: FolderSettings = FolderSettings(root=Path("spool"))
     timeslots: TimeslotSettings = TimeslotSettings()
     clock: ClockSettings = ClockSettings()
+    operator: OperatorSettings = OperatorSettings()
     actuators: dict[str, Actuator] = {}
 
 

@@ -37,6 +37,22 @@ class ClockRefusedError(RequestError):
     """A simulated clock was given to a session with a real camera."""
 
 
+class UnknownSessionError(RequestError):
+    """No session, or no prompt of one, has the name that was given."""
+
+
+class SessionNotRunningError(RequestError):
+    """A session that has ended cannot be steered any more."""
+
+
+class SessionNotResumableError(RequestError):
+    """A session cannot be gone on with; a new one can."""
+
+
+class PromptAnsweredError(RequestError):
+    """A prompt has an answer already."""
+
+
 class ActuatorSettingsError(RequestError):
     """The settings of an actuator or of a clock cannot be used."""
 
@@ -87,6 +103,10 @@ class SpoolError(CaptureError):
 
 class ActuatorError(CaptureError):
     """A scene could not be changed, or the body cap not moved."""
+
+
+class PromptUnansweredError(ActuatorError):
+    """No operator answered a prompt in time, or one refused it."""
 
 
 class ClockError(CaptureError):

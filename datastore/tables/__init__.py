@@ -1,8 +1,10 @@
 """The catalogue's tables as typed ORM models; holds no query and opens no database."""
 
 from datastore.tables._attendance import (
+    AnswerName,
     OperatorAnswer,
     OperatorPrompt,
+    PromptKind,
     SessionRequest,
     SessionRequestName,
 )
@@ -54,6 +56,7 @@ OPERATIONAL_TABLES = frozenset({"lease", "asset_location"})
 
 __all__ = [
     "OPERATIONAL_TABLES",
+    "AnswerName",
     "Asset",
     "AssetLocation",
     "AssetRole",
@@ -75,6 +78,7 @@ __all__ = [
     "OperatorAnswer",
     "OperatorPrompt",
     "Prediction",
+    "PromptKind",
     "Recipe",
     "Run",
     "SaliencyMap",

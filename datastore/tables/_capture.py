@@ -18,6 +18,7 @@ SessionEventName = Literal[
     "camera-closed",
     "camera-failed",
     "camera-lost",
+    "clock-jumped",
     "scene-changed",
     "paused",
     "resumed",

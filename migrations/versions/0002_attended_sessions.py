@@ -13,7 +13,8 @@ depends_on = None
 _BIG_INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _EVENT_NAMES = (
     "name in ('started', 'camera-opened', 'camera-closed', 'camera-failed', 'camera-lost',"
-    " 'scene-changed', 'paused', 'resumed', 'completed', 'partial', 'aborted', 'failed')"
+    " 'clock-jumped', 'scene-changed', 'paused', 'resumed', 'completed', 'partial', 'aborted',"
+    " 'failed')"
 )
 _EVENT_COLUMNS = "id, session_id, name, at, detail"
 _NEW_TABLES = ["scene_reference", "session_request", "operator_prompt", "operator_answer"]

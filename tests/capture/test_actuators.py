@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
-from capture.actuators import CommandActuator, PromptActuator, VirtualActuator
+from capture.actuators import CommandActuator, HttpActuator, PromptActuator, VirtualActuator
 from capture.clock_source import VirtualFixtureClock
 from capture.errors import ActuatorError, ActuatorSettingsError, ClockError
 from tests.support.virtual import RunningFixture
@@ -85,17 +90,92 @@ def test_a_command_without_its_placeholder_is_refused(arguments: list[str]) -> N
 
 
 def test_an_operator_is_asked_in_words() -> None:
-    asked: list[str] = []
-    actuator = PromptActuator(asked.append)
+    asked: list[tuple[str, str]] = []
+    actuator = PromptActuator(lambda kind, text: asked.append((kind, text)))
     actuator.set_scene("brick-ball")
     actuator.set_cap(True)
     actuator.set_cap(False)
-    assert ["brick-ball" in asked[0], "caps on" in asked[1], "caps off" in asked[2]] == [True] * 3
+    assert [kind for kind, _ in asked] == ["scene", "cap", "cap"]
+    texts = [text for _, text in asked]
+    assert ["brick-ball" in texts[0], "caps on" in texts[1], "caps off" in texts[2]] == [True] * 3
 
 
-def test_nobody_at_the_terminal_is_an_error() -> None:
-    def nobody(_text: str) -> str:
-        raise EOFError
+class _Fixture(http.server.BaseHTTPRequestHandler):
+    """A motorised fixture that remembers what it was asked."""
 
-    with pytest.raises(ActuatorError, match="nobody is at the terminal"):
-        PromptActuator(nobody).set_cap(True)
+    asked: ClassVar[list[tuple[str, Any, str | None]]] = []
+
+    def do_PUT(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append((self.path, body, self.headers["Authorization"]))
+        status = {"jammed": 500, "elsewhere": 302}.get(str(body.get("scene")), 204)
+        self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "/scene/paper")
+        self.send_header("Content-Length", "8" if status == 500 else "0")
+        self.end_headers()
+        if status == 500:
+            self.wfile.write(b"no grip!")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Keep quiet."""
+
+
+@pytest.fixture
+def motorised() -> Iterator[str]:
+    """Address of a motorised fixture."""
+    _Fixture.asked.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Fixture) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def http_actuator(motorised: str, **options: Any) -> HttpActuator:
+    place = f"http://{motorised}"
+    return HttpActuator(f"{place}/scene/{{scene}}", f"{place}/cap", ["127.0.0.1"], **options)
+
+
+def test_a_motorised_fixture_is_asked_over_http(
+    motorised: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAROUSEL_TOKEN", "secret")
+    actuator = http_actuator(motorised, token_variable="CAROUSEL_TOKEN")
+    actuator.set_scene("../brick ball")
+    actuator.set_cap(True)
+    assert _Fixture.asked == [
+        ("/scene/..%2Fbrick%20ball", {"scene": "../brick ball"}, "Bearer secret"),
+        ("/cap", {"cap_on": True}, "Bearer secret"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scene", "said"), [("jammed", "answered 500: no grip!"), ("elsewhere", "not followed")]
+)
+def test_a_motorised_fixture_that_does_not_obey_is_named(
+    motorised: str, scene: str, said: str
+) -> None:
+    with pytest.raises(ActuatorError, match=said):
+        http_actuator(motorised).set_scene(scene)
+    assert len(_Fixture.asked) == 1
+
+
+def test_a_motorised_fixture_that_is_off_is_named() -> None:
+    with pytest.raises(ActuatorError, match="does not answer"):
+        http_actuator("127.0.0.1:9").set_cap(True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://carousel/a", "http:///a", "http://user:word@carousel/a", "http://{scene}/a", "carousel",
+     "http://carousel:x/a", "http://elsewhere/a"],
+)  # fmt: skip
+def test_only_the_hosts_of_the_settings_are_spoken_to(url: str) -> None:
+    with pytest.raises(ActuatorSettingsError) as caught:
+        HttpActuator(url, "http://carousel/cap", ["carousel"])
+    assert caught.value.exit_code == 2
+
+
+def test_a_token_that_is_not_set_is_named() -> None:
+    with pytest.raises(ActuatorSettingsError, match="NO_SUCH_TOKEN"):
+        http_actuator("127.0.0.1:9", token_variable="NO_SUCH_TOKEN")

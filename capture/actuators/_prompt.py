@@ -1,0 +1,37 @@
+"""An operator as an actuator; knows neither terminal nor page."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from datastore.tables import PromptKind
+
+
+class Ask(Protocol):
+    """Asks an operator for something and returns once it is done."""
+
+    def __call__(self, kind: PromptKind, text: str) -> None:
+        """Ask; PromptUnansweredError if nobody does it, or somebody refuses."""
+        ...
+
+
+class PromptActuator:
+    """An operator, who is asked to change the scene and says when it is done.
+
+    Parameters
+    ----------
+    ask
+        Shows a request and returns once it is carried out.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+
+    def set_scene(self, name: str) -> None:
+        """Ask for a scene."""
+        self._ask("scene", f"Put the scene {name} in front of the cameras")
+
+    def set_cap(self, on: bool) -> None:
+        """Ask for the caps."""
+        state = "Put the body caps on" if on else "Take the body caps off"
+        self._ask("cap", f"{state} all cameras")
