@@ -210,7 +210,7 @@ class Execution:
             if not station.camera.is_open:
                 reopened.append(station)
                 station.open(self.clock)
-            return station.camera.apply(settings)
+            return station.camera.settings.apply(settings)
 
         for station, read_back in self._each(attempts, prepare).items():
             attempts[station].read_back = read_back
@@ -241,7 +241,8 @@ class Execution:
         def expose(station: Station) -> Delivery:
             planned = attempts[station].planned
             assert planned is not None
-            return station.camera.shoot(planned.uuid, settings)
+            station.camera.trigger.release(planned.uuid, settings)
+            return station.camera.files.delivered(planned.uuid)
 
         for station, delivery in self._each(attempts, expose).items():
             attempts[station].delivery = delivery
@@ -321,7 +322,7 @@ class Execution:
             delivery = attempts[station].delivery
             assert delivery is not None
             for file in delivery.files:
-                station.camera.delete(file.camera_folder, file.camera_name)
+                station.camera.files.delete(file.camera_folder, file.camera_name)
 
         deleted = self.stations.each(registered, delete)
         for station, result in settled.items():

@@ -189,7 +189,7 @@ def _settle(
             station.open(clock)
         files = _find_on_card(catalogue, spool, station, shot, shots)
         if files:
-            station.camera.fetch(shot.planned.uuid, files)
+            station.camera.files.fetch(shot.planned.uuid, files)
             spooled, source = spool.read(shot.planned.uuid), "card"
     now = clock.now()
     if spooled is None:
@@ -261,10 +261,10 @@ def _find_on_card(
     """
     rivals = [other for other in shots if other.camera_id == shot.camera_id]
     found: dict[str, list[CardFile]] = {}
-    for file in station.camera.list_card()[-_NEWEST_CARD_FILES:]:
+    for file in station.camera.files.list_card()[-_NEWEST_CARD_FILES:]:
         metadata = _peek(catalogue, spool, station, file)
         if metadata is None:
-            station.camera.delete(file.folder, file.name)
+            station.camera.files.delete(file.folder, file.name)
             continue
         owners = [other for other in rivals if _may_own(other, metadata, station)]
         if owners == [shot]:
@@ -281,7 +281,7 @@ def _peek(
     """Return what a file of the card says of itself, None if its bytes are in the store already."""
     scratch = new_uuid()
     try:
-        copy = station.camera.fetch(scratch, [file]).files[0]
+        copy = station.camera.files.fetch(scratch, [file]).files[0]
         with catalogue.reading() as transaction:
             is_known = transaction.scalar(select(Asset.id).where(Asset.sha256 == copy.sha256))
         if is_known is not None and catalogue.store.contains(copy.sha256):
@@ -380,10 +380,10 @@ def _delete_from_card(
     if not station.camera.is_open:
         station.open(clock)
     names = {(file.camera_folder, file.camera_name) for file in spooled.files}
-    for file in station.camera.list_card():
+    for file in station.camera.files.list_card():
         # a camera may have used the name again: only the bytes tell
         if (file.folder, file.name) in names and _peek(catalogue, spool, station, file) is None:
-            station.camera.delete(file.folder, file.name)
+            station.camera.files.delete(file.folder, file.name)
 
 
 def _states(transaction: Transaction, uuids: Sequence[str]) -> dict[str, tuple[int, str]]:

@@ -146,7 +146,7 @@ def _require_offered(stations: Stations, plan: Sequence[ShotSpec]) -> None:
 
 
 def _choose_all(station: Station, wishes: Sequence[CameraSettings]) -> None:
-    offered = station.camera.offered()
+    offered = station.camera.settings.offered()
     for settings in wishes:
         for field, wanted in settings.fields().items():
             if wanted is None:

@@ -74,7 +74,7 @@ class Station:
                     raise
                 time.sleep(_BUSY_PAUSE_S)
         before = clock.now()
-        shown = self.camera.clock_s()
+        shown = self.camera.settings.clock_s()
         self.opened_at = clock.now()
         self.opened_s = time.monotonic()
         self.skew = None if shown is None else ClockSkew.measured(shown, before, self.opened_at)

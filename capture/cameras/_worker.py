@@ -14,7 +14,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,14 @@ class _Worker:
         self._open_spool: Spool | None = None
         self.orders: dict[str, Callable[..., Any]] = {
             "open": self.open,
-            "prepare": lambda: self._body.prepare(),
-            "offered": lambda: self._body.offered(),
-            "clock": lambda: self._body.clock_s(),
-            "apply": lambda wishes: self._body.apply(wishes),
-            "shoot": self._shoot,
-            "list_card": lambda: self._body.list_card(),
+            "prepare": lambda: self._body.settings.prepare(),
+            "offered": lambda: self._body.settings.offered(),
+            "clock": lambda: self._body.settings.clock_s(),
+            "apply": lambda wishes: self._body.settings.apply(wishes),
+            "release": self._release,
+            "list_card": lambda: self._body.files.list_card(),
             "fetch": self._fetch,
-            "delete": lambda folder, name: self._body.delete(folder, name),
+            "delete": lambda folder, name: self._body.files.delete((folder, name)),
             "close": self.close,
         }
 
@@ -57,7 +58,7 @@ class _Worker:
 
         self._open_spool = Spool(Path(spool_folder))
         self._open_body = Body(address)
-        identity: dict[str, Any] = self._open_body.identify()
+        identity: dict[str, Any] = self._open_body.settings.identify()
         return identity
 
     def close(self) -> None:
@@ -66,12 +67,26 @@ class _Worker:
             self._open_body.close()
             self._open_body = None
 
-    def _shoot(self, shot_uuid: str, image_quality: str, deadline_s: float) -> Any:
-        return self._body.shoot(self._spool, shot_uuid, image_quality, deadline_s)
+    def _release(self, shot_uuid: str, image_quality: str, deadline_s: float) -> dict[str, Any]:
+        began = time.monotonic()
+        files, released_after_s = self._body.trigger.release(image_quality, deadline_s)
+        free_after_s = time.monotonic() - began
+        self._store(shot_uuid, files, released_after_s)
+        return {"released_after_s": released_after_s, "free_after_s": free_after_s}
 
-    def _fetch(self, shot_uuid: str, files: list[list[str]]) -> Any:
-        paths = [(folder, name) for folder, name in files]
-        return self._body.fetch(self._spool, shot_uuid, paths)
+    def _fetch(self, shot_uuid: str, files: list[list[str]]) -> None:
+        received = [self._body.files.download((folder, name)) for folder, name in files]
+        self._store(shot_uuid, received, 0.0)
+
+    def _store(self, shot_uuid: str, files: Sequence[Any], released_after_s: float) -> None:
+        """Write a shot's files to the spool and seal it."""
+        spooled = [
+            self._spool.receive(shot_uuid, number, file.data, file.folder, file.name)
+            for number, file in enumerate(files)
+        ]
+        read_back = self._body.settings.read_back
+        facts = {"released_after_s": released_after_s, "read_back": read_back}
+        self._spool.seal(shot_uuid, spooled, facts)
 
     @property
     def _spool(self) -> Spool:

@@ -70,15 +70,34 @@ class ReadBack:
 
 
 @dataclass(frozen=True)
+class Release:
+    """One release of the shutter, after which the camera is free for the next.
+
+    Attributes
+    ----------
+    shot_uuid
+        The shot.
+    released_after_s
+        Time between the order and the release, in seconds.
+    free_after_s
+        Time between the order and the end of the transfer, in seconds.
+    """
+
+    shot_uuid: str
+    released_after_s: float
+    free_after_s: float
+
+
+@dataclass(frozen=True)
 class Delivery:
-    """What one release of the shutter brought into the spool.
+    """What a shot brought into the spool.
 
     Attributes
     ----------
     files
         The shot's files, complete and durable.
     released_after_s
-        Time between the order and the release, in seconds.
+        Time between the order and the release, in seconds; 0 where nothing was released.
     """
 
     files: tuple[SpooledFile, ...]
@@ -94,36 +113,35 @@ class CardFile:
     bytes: int
 
 
-class Camera(Protocol):
-    """One camera body.
-
-    Every method raises a `capture.errors.CameraError` if the camera fails; the camera is then
-    closed, and `open` starts anew.
-    """
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the camera is held open."""
-        ...
-
-    def open(self) -> CameraIdentity:
-        """Open the camera, verify its serial and bring it to the state that sessions need."""
-        ...
+class SettingsPart(Protocol):
+    """What a camera is set to."""
 
     def offered(self) -> dict[str, tuple[str, ...]]:
         """Return the choices of every setting that a recipe can ask for, by field."""
-        ...
-
-    def clock_s(self) -> float | None:
-        """Return the camera's own clock as seconds since 1970, its wall time taken for UTC."""
         ...
 
     def apply(self, settings: CameraSettings) -> ReadBack:
         """Apply settings and return what the camera shows afterwards."""
         ...
 
-    def shoot(self, shot_uuid: str, settings: CameraSettings) -> Delivery:
-        """Release the shutter once and bring all files of the shot into the spool, durably."""
+    def clock_s(self) -> float | None:
+        """Return the camera's own clock as seconds since 1970, its wall time taken for UTC."""
+        ...
+
+
+class TriggerPart(Protocol):
+    """A camera's shutter."""
+
+    def release(self, shot_uuid: str, settings: CameraSettings) -> Release:
+        """Release the shutter once; returns when the camera is free for its next exposure."""
+        ...
+
+
+class FilesPart(Protocol):
+    """The files of a camera: those of its shots in the spool, and those on its card."""
+
+    def delivered(self, shot_uuid: str) -> Delivery:
+        """Wait until a released shot is complete and durable in the spool."""
         ...
 
     def list_card(self) -> tuple[CardFile, ...]:
@@ -136,6 +154,38 @@ class Camera(Protocol):
 
     def delete(self, folder: str, name: str) -> None:
         """Delete a file from the card; a file that is not there is as good as deleted."""
+        ...
+
+
+class Camera(Protocol):
+    """One camera body.
+
+    Everything asked of a camera or of its parts raises a `capture.errors.CameraError` if the camera
+    fails; the camera is then closed, and `open` starts anew.
+    """
+
+    @property
+    def settings(self) -> SettingsPart:
+        """What it is set to."""
+        ...
+
+    @property
+    def trigger(self) -> TriggerPart:
+        """Its shutter."""
+        ...
+
+    @property
+    def files(self) -> FilesPart:
+        """Its files."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the camera is held open."""
+        ...
+
+    def open(self) -> CameraIdentity:
+        """Open the camera, verify its serial and bring it to the state that sessions need."""
         ...
 
     def close(self) -> None:

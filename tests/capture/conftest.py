@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from capture.actuators import VirtualActuator
 from capture.cameras.gphoto2_camera import Gphoto2Camera
+from capture.cameras.protocol import Camera, CameraSettings, Delivery
 from capture.clock_source import VirtualFixtureClock
 from capture.outcome import SessionOutcome
 from capture.recipes import Recipe, parse_recipe
@@ -65,9 +66,9 @@ class Laboratory:
         """Delete the files on a camera's card and return their names."""
         camera = self.camera(serial)
         camera.open()
-        files = camera.list_card()
+        files = camera.files.list_card()
         for file in files:
-            camera.delete(file.folder, file.name)
+            camera.files.delete(file.folder, file.name)
         camera.close()
         return [file.name for file in files]
 
@@ -101,6 +102,12 @@ class Laboratory:
 def quick_camera(address: str, serial: str, spool_folder: Path) -> Gphoto2Camera:
     """Return a camera with short deadlines."""
     return Gphoto2Camera(address, serial, spool_folder, margin_s=MARGIN_S)
+
+
+def shoot(camera: Camera, shot_uuid: str, settings: CameraSettings) -> Delivery:
+    """Release a camera's shutter and wait for the shot's files."""
+    camera.trigger.release(shot_uuid, settings)
+    return camera.files.delivered(shot_uuid)
 
 
 def recipe(shots: str, **fields: Any) -> Recipe:

@@ -37,7 +37,7 @@ from capture.errors import (
 from capture.spool import Spool
 from datastore.frames import check_file, read_frame
 from datastore.metadata import read_metadata
-from tests.capture.conftest import GENERIC, MARGIN_S, NIKON, quick_camera
+from tests.capture.conftest import GENERIC, MARGIN_S, NIKON, quick_camera, shoot
 from tests.support.virtual import RunningFixture
 
 RAW = CameraSettings(Fraction(1, 30), 800, 8.0, "raw")
@@ -72,12 +72,12 @@ def test_a_shot_brings_the_files_that_were_asked_for(
     camera: Gphoto2Camera, virtual: RunningFixture
 ) -> None:
     for settings, roles in ((BOTH, {"raw", "jpeg"}), (RAW, {"raw"})):
-        read_back = camera.apply(settings)
+        read_back = camera.settings.apply(settings)
         assert read_back.iso == 800
         assert read_back.f_number == 8.0
         assert read_back.exposure_s == pytest.approx(1 / 30, abs=5e-5)
         assert read_back.image_quality == settings.image_quality
-        delivery = camera.shoot(str(uuid.uuid4()), settings)
+        delivery = shoot(camera, str(uuid.uuid4()), settings)
         assert {file.role for file in delivery.files} == roles
         for file in delivery.files:
             data = file.path.read_bytes()
@@ -87,8 +87,8 @@ def test_a_shot_brings_the_files_that_were_asked_for(
             metadata = read_metadata(file.path)
             assert metadata.iso == 800
             assert metadata.serial == serial_of(camera, virtual)
-            camera.delete(file.camera_folder, file.camera_name)
-    assert camera.list_card() == ()
+            camera.files.delete(file.camera_folder, file.camera_name)
+    assert camera.files.list_card() == ()
 
 
 def test_settings_reach_the_exposure(camera: Gphoto2Camera, virtual: RunningFixture) -> None:
@@ -96,29 +96,29 @@ def test_settings_reach_the_exposure(camera: Gphoto2Camera, virtual: RunningFixt
     levels = []
     for exposure in (Fraction(1, 1000), Fraction(1, 125)):
         settings = replace(RAW, exposure=exposure, iso=100)
-        camera.apply(settings)
-        delivery = camera.shoot(str(uuid.uuid4()), settings)
+        camera.settings.apply(settings)
+        delivery = shoot(camera, str(uuid.uuid4()), settings)
         levels.append(float(read_frame(delivery.files[0].path).mosaic.mean()))
-        camera.delete(delivery.files[0].camera_folder, delivery.files[0].camera_name)
+        camera.files.delete(delivery.files[0].camera_folder, delivery.files[0].camera_name)
     assert levels[1] > levels[0] + 10
 
 
 def test_a_choice_that_is_not_offered_is_refused_and_changes_nothing(
     camera: Gphoto2Camera,
 ) -> None:
-    before = camera.apply(RAW)
+    before = camera.settings.apply(RAW)
     with pytest.raises(SettingNotOfferedError, match=r"iso 150.*160") as caught:
-        camera.apply(replace(RAW, iso=150, exposure=Fraction(4)))
+        camera.settings.apply(replace(RAW, iso=150, exposure=Fraction(4)))
     assert caught.value.exit_code == 2
     assert camera.is_open
-    assert camera.apply(RAW) == before
+    assert camera.settings.apply(RAW) == before
 
 
 def test_an_ignored_setting_is_noticed(camera: Gphoto2Camera, virtual: RunningFixture) -> None:
-    camera.apply(RAW)
+    camera.settings.apply(RAW)
     virtual.set_faults(serial_of(camera, virtual), "settings-ignored")
     with pytest.raises(SettingNotAppliedError, match="iso"):
-        camera.apply(replace(RAW, iso=1600))
+        camera.settings.apply(replace(RAW, iso=1600))
     assert not camera.is_open
 
 
@@ -141,41 +141,41 @@ def test_a_fault_is_named_and_the_next_shot_is_sound(
     error: type[CameraError] | tuple[type[CameraError], ...],
     tmp_path: Path,
 ) -> None:
-    camera.apply(BOTH)
+    camera.settings.apply(BOTH)
     virtual.set_faults(serial_of(camera, virtual), {"kind": fault, "count": None})
     failed = str(uuid.uuid4())
     began = time.monotonic()
     with pytest.raises(error) as caught:
-        camera.shoot(failed, BOTH)
+        shoot(camera, failed, BOTH)
     assert time.monotonic() - began < 3 * MARGIN_S
     assert camera.address.removeprefix("ptpip:") in str(caught.value)
     assert Spool(tmp_path).read(failed) is None
     assert not camera.is_open
     virtual.set_faults(serial_of(camera, virtual))
     camera.open()
-    camera.apply(BOTH)
-    delivery = camera.shoot(str(uuid.uuid4()), BOTH)
+    camera.settings.apply(BOTH)
+    delivery = shoot(camera, str(uuid.uuid4()), BOTH)
     assert [check_file(file.path) for file in delivery.files] == [[], []]
-    for left in camera.list_card():
-        camera.delete(left.folder, left.name)
+    for left in camera.files.list_card():
+        camera.files.delete(left.folder, left.name)
 
 
 def test_after_a_late_answer_no_file_of_another_shot_is_taken(
     nikon: Gphoto2Camera, virtual: RunningFixture
 ) -> None:
-    nikon.apply(RAW)
+    nikon.settings.apply(RAW)
     virtual.set_faults(serial_of(nikon, virtual), {"kind": "late-answer", "delay_s": 3.5})
     with pytest.raises(CameraError):
-        nikon.apply(replace(RAW, iso=1600))
+        nikon.settings.apply(replace(RAW, iso=1600))
     virtual.set_faults(serial_of(nikon, virtual))
     time.sleep(1.5)
     nikon.open()
     for iso in (100, 200, 400):
         settings = replace(RAW, iso=iso)
-        nikon.apply(settings)
-        delivery = nikon.shoot(str(uuid.uuid4()), settings)
+        nikon.settings.apply(settings)
+        delivery = shoot(nikon, str(uuid.uuid4()), settings)
         assert [read_metadata(file.path).iso for file in delivery.files] == [iso]
-        nikon.delete(delivery.files[0].camera_folder, delivery.files[0].camera_name)
+        nikon.files.delete(delivery.files[0].camera_folder, delivery.files[0].camera_name)
 
 
 def test_the_wrong_body_at_an_address_is_refused(virtual: RunningFixture, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_camera_that_another_client_holds_is_busy(
     rival = quick_camera(nikon.address, serial_of(nikon, virtual), tmp_path)
     with pytest.raises(CameraBusyError, match="another program"):
         rival.open()
-    nikon.apply(RAW)
+    nikon.settings.apply(RAW)
 
 
 def test_a_killed_worker_is_noticed_and_replaced(nikon: Gphoto2Camera) -> None:
@@ -217,10 +217,10 @@ def test_a_killed_worker_is_noticed_and_replaced(nikon: Gphoto2Camera) -> None:
     assert first is not None
     os.kill(first, signal.SIGKILL)
     with pytest.raises(CameraLostError, match="died"):
-        nikon.apply(RAW)
+        nikon.settings.apply(RAW)
     nikon.open()
     assert nikon.worker_pid != first
-    nikon.apply(RAW)
+    nikon.settings.apply(RAW)
 
 
 def test_a_stopped_worker_meets_its_deadline_and_is_killed(nikon: Gphoto2Camera) -> None:
@@ -228,7 +228,7 @@ def test_a_stopped_worker_meets_its_deadline_and_is_killed(nikon: Gphoto2Camera)
     assert worker is not None
     os.kill(worker, signal.SIGSTOP)
     with pytest.raises(CameraTimeoutError, match="no answer to apply"):
-        nikon.apply(RAW)
+        nikon.settings.apply(RAW)
     assert not Path(f"/proc/{worker}").exists()
 
 
@@ -268,24 +268,24 @@ def test_an_interrupt_at_the_terminal_does_not_reach_the_worker(nikon: Gphoto2Ca
     assert worker is not None
     assert os.getpgid(worker) != os.getpgid(0)
     os.kill(worker, signal.SIGINT)
-    assert nikon.apply(RAW).iso == 800
+    assert nikon.settings.apply(RAW).iso == 800
 
 
 def test_a_full_disk_is_named_and_leaves_nothing_half(nikon: Gphoto2Camera, tmp_path: Path) -> None:
-    nikon.apply(RAW)
+    nikon.settings.apply(RAW)
     worker = nikon.worker_pid
     assert worker is not None
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (50_000, 50_000))
     shot = str(uuid.uuid4())
     with pytest.raises(DiskFullError, match="free some space") as caught:
-        nikon.shoot(shot, RAW)
+        shoot(nikon, shot, RAW)
     assert caught.value.exit_code == 1
     assert list(tmp_path.glob(f"{shot}*")) == []
     nikon.open()
-    (on_card,) = nikon.list_card()
-    delivery = nikon.fetch(shot, [on_card])
+    (on_card,) = nikon.files.list_card()
+    delivery = nikon.files.fetch(shot, [on_card])
     assert check_file(delivery.files[0].path) == []
-    nikon.delete(on_card.folder, on_card.name)
+    nikon.files.delete(on_card.folder, on_card.name)
 
 
 def test_the_worker_ends_with_its_parent_side(nikon: Gphoto2Camera) -> None:

@@ -22,21 +22,27 @@ SHOTS = """\
   - {kind: fixed-background, scene: brick-ball-daylight, exposure: "1/60", iso: 800, f_number: 8,
      image_quality: raw+jpeg}
 """
-CAMERA = "capture.cameras.gphoto2_camera:Gphoto2Camera"
+DRIVER = "capture.cameras.gphoto2_camera"
+RELEASE = f"{DRIVER}:Gphoto2Trigger.release"
 CATALOGUE = "datastore.catalogue:Catalogue.writing"
 PLAN, SETTLE = 5, 6  # lease, session, then plan and settle of each shot
 
 QUICK = [
     (CATALOGUE, PLAN, "after"),
-    (f"{CAMERA}.shoot", 2, "during"),
-    (f"{CAMERA}.shoot", 2, "after"),
+    (RELEASE, 2, "during"),
+    (RELEASE, 2, "after"),
     (CATALOGUE, SETTLE, "after"),
 ]
 LONG = [
     *[(CATALOGUE, call, when) for call in range(1, 12) for when in ("before", "during", "after")],
     *[
-        (f"{CAMERA}.{method}", call, when)
-        for method in ("apply", "shoot", "delete")
+        (f"{DRIVER}:{method}", call, when)
+        for method in (
+            "Gphoto2Settings.apply",
+            "Gphoto2Trigger.release",
+            "Gphoto2Files.delivered",
+            "Gphoto2Files.delete",
+        )
         for call in (1, 3)
         for when in ("before", "during", "after")
     ],
@@ -48,7 +54,7 @@ LONG = [
             "capture.spool:Spool.clear",
             "capture.examination:Examiner.examine",
             "capture.actuators:VirtualActuator.set_cap",
-            f"{CAMERA}.close",
+            f"{DRIVER}:Gphoto2Camera.close",
         )
         for when in ("before", "during", "after")
     ],

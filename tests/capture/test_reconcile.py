@@ -47,8 +47,9 @@ def shoot(laboratory: Laboratory, shot_uuid: str, settings: CameraSettings = SET
     laboratory.virtual.put("/cap", {"cap_on": True})
     camera = laboratory.camera(NIKON)
     camera.open()
-    camera.apply(settings)
-    camera.shoot(shot_uuid, settings)
+    camera.settings.apply(settings)
+    camera.trigger.release(shot_uuid, settings)
+    camera.files.delivered(shot_uuid)
     camera.close()
 
 

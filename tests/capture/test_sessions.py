@@ -92,7 +92,7 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
     for serial in (NIKON, GENERIC):
         camera = laboratory.camera(serial)
         camera.open()
-        assert camera.list_card() == ()
+        assert camera.files.list_card() == ()
         camera.close()
 
 

@@ -1,0 +1,198 @@
+"""A camera's settings through libgphoto2: offered, set, read back; used in camera workers alone.
+
+No setting is believed because it raised no error: each is looked up among the choices, set, and
+read again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+import gphoto2
+
+from capture.cameras._connection import Connection
+from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
+from capture.errors import SettingNotAppliedError, SettingNotOfferedError
+
+_PREPARED: Final = (
+    ("capturetarget", "Memory card"),
+    ("recordingmedia", "Card"),
+    ("autofocus", "Off"),
+    ("autoiso", "Off"),
+    ("longexpnr", "Off"),
+    ("highisonr", "Off"),
+)
+"""State that every session needs: files kept on the card, and no processing in the camera."""
+
+_MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", "longexpnr"})
+_MANUAL_PROGRAM: Final = ("expprogram", "M")
+
+_SETTLING_S: Final = 0.5
+_POLL_S: Final = 0.004
+
+
+class Settings:
+    """The settings of an open camera."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._camera = connection.camera
+        self.read_back: dict[str, Any] = {}
+        with connection.translated("opening it"):
+            self._names = self._setting_names()
+        self.make = self._text("manufacturer") or ""
+
+    def identify(self) -> dict[str, str | None]:
+        """Return make, model, serial and firmware as the camera states them."""
+        return {
+            "make": self.make,
+            "model": self._text("cameramodel") or "",
+            "serial": self._text("serialnumber") or "",
+            "firmware": self._text("deviceversion"),
+        }
+
+    def prepare(self) -> None:
+        """Bring the camera to the state that every session needs.
+
+        Raises
+        ------
+        SettingNotAppliedError
+            If it keeps a state that would spoil the shots.
+        """
+        for name, wanted in _PREPARED:
+            if name not in self._names:
+                continue
+            widget = self._widget(name)
+            if widget.get_value() == wanted or wanted not in _choices(widget):
+                continue
+            self._set(name, widget, wanted)
+            if name in _MUST_HOLD:
+                self._await_value(name, wanted)
+        name, wanted = _MANUAL_PROGRAM
+        if name in self._names and self._text(name) != wanted:
+            raise SettingNotAppliedError(
+                f"the camera at {self._connection.address} is not in manual mode ({name} is"
+                f" {self._text(name)}): turn its mode dial to M"
+            )
+
+    def offered(self) -> dict[str, list[str]]:
+        """Return the choices of every field of a recipe."""
+        return {
+            field: _choices(self._widget(name))
+            for field in NAMES
+            if (name := self._name_of(field)) is not None
+        }
+
+    def clock_s(self) -> float | None:
+        """Return the camera's clock as seconds since 1970, None if it shows none."""
+        if "datetime" not in self._names:
+            return None
+        value = self._widget("datetime").get_value()
+        return float(value) if isinstance(value, int) and value > 0 else None
+
+    def apply(self, wishes: Mapping[str, object]) -> dict[str, Any]:
+        """Apply settings and return what the camera shows afterwards.
+
+        Parameters
+        ----------
+        wishes
+            Field of a recipe and number (as rational text) or image quality; None leaves it.
+
+        Raises
+        ------
+        SettingNotOfferedError
+            If a choice is missing; nothing was set then.
+        SettingNotAppliedError
+            If the camera took a setting without an error and shows another value.
+        """
+        chosen = {}
+        for field, wanted in wishes.items():
+            if wanted is not None:
+                chosen[field] = self._choose(field, wanted)
+        shown: dict[str, str] = {}
+        for name, widget, choice in chosen.values():
+            if widget.get_value() != choice:
+                self._set(name, widget, choice)
+                self._await_value(name, choice)
+            shown[name] = choice
+        for field in NAMES.keys() - chosen.keys():
+            name_left = self._name_of(field)
+            if name_left is not None:
+                shown[name_left] = self._text(name_left) or ""
+        self.read_back = self._understood(shown)
+        return self.read_back
+
+    def _choose(self, field: str, wanted: object) -> tuple[str, Any, str]:
+        """Return name, widget and choice for a field of a recipe."""
+        name = self._name_of(field)
+        if name is None:
+            raise SettingNotOfferedError(
+                f"the camera at {self._connection.address} has no setting for {field}; change the"
+                " recipe"
+            )
+        widget = self._widget(name)
+        try:
+            return name, widget, choice_for(field, wanted, _choices(widget), self.make)
+        except SettingNotOfferedError as error:
+            raise SettingNotOfferedError(
+                f"the camera at {self._connection.address}: {error}; change the recipe"
+            ) from None
+
+    def _understood(self, shown: Mapping[str, str]) -> dict[str, Any]:
+        """Return the camera's texts as numbers, by field, and the texts themselves."""
+
+        def number(field: str) -> Fraction | None:
+            return parse_number(shown.get(self._name_of(field) or "", ""))
+
+        exposure, iso, f_number = number("exposure"), number("iso"), number("f_number")
+        quality = shown.get(self._name_of("image_quality") or "", "")
+        reduction = self._text("longexpnr") if "longexpnr" in self._names else None
+        return {
+            "exposure_s": None if exposure is None else float(exposure),
+            "iso": None if iso is None else int(iso),
+            "f_number": None if f_number is None else float(f_number),
+            "image_quality": parse_image_quality(quality, self.make),
+            "long_exposure_noise_reduction": None if reduction is None else reduction != "Off",
+            "values": dict(shown),
+        }
+
+    def _setting_names(self) -> frozenset[str]:
+        found = self._camera.list_config()
+        paths = (str(found.get_name(index)) for index in range(len(found)))
+        return frozenset(path.rsplit("/", 1)[-1] for path in paths)
+
+    def _name_of(self, field: str) -> str | None:
+        return next((name for name in NAMES[field] if name in self._names), None)
+
+    def _widget(self, name: str) -> Any:
+        with self._connection.translated(f"reading its setting {name}"):
+            return self._camera.get_single_config(name)
+
+    def _text(self, name: str) -> str | None:
+        value = self._widget(name).get_value()
+        return None if value is None else str(value)
+
+    def _set(self, name: str, widget: Any, choice: str) -> None:
+        with self._connection.translated(f"setting {name} to {choice}"):
+            widget.set_value(choice)
+            self._camera.set_single_config(name, widget)
+
+    def _await_value(self, name: str, wanted: str) -> None:
+        deadline = time.monotonic() + _SETTLING_S
+        while (shown := self._text(name)) != wanted:
+            if time.monotonic() > deadline:
+                raise SettingNotAppliedError(
+                    f"the camera at {self._connection.address} was set to {name} {wanted} and"
+                    f" shows {shown}"
+                )
+            time.sleep(_POLL_S)
+
+
+def _choices(widget: Any) -> list[str]:
+    try:
+        return [str(choice) for choice in widget.get_choices()]
+    except gphoto2.GPhoto2Error:
+        return []

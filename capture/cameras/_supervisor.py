@@ -1,0 +1,92 @@
+"""A camera's worker under supervision: orders one at a time, and no second chance after an error.
+
+After any failure the worker is killed: a session with a camera that went wrong once may deliver the
+previous shot's file for ever after.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from capture.cameras._process import WorkerProcess
+from capture.errors import CameraLostError, CaptureError, RequestError
+
+
+class Supervisor:
+    """Starts, orders and ends the worker of one camera.
+
+    Parameters
+    ----------
+    address
+        The camera's address, as its user wrote it.
+    port_path
+        The same as the worker's library writes it.
+    serial
+        The camera's serial if it is known.
+    deadline_s
+        How long an order may take that says nothing else, in seconds.
+    """
+
+    def __init__(self, address: str, port_path: str, serial: str | None, deadline_s: float) -> None:
+        self._address = address
+        self._port_path = port_path
+        self._named = "the camera" if serial is None else f"camera {serial}"
+        self._deadline_s = deadline_s
+        self._worker: WorkerProcess | None = None
+        # an interrupted session closes its cameras while their last orders may still be at work
+        self._lock = threading.RLock()
+
+    @property
+    def pid(self) -> int | None:
+        """Process number of the worker, None without one."""
+        return None if self._worker is None else self._worker.pid
+
+    def start(self) -> None:
+        """Start a fresh worker, in place of the last one."""
+        with self._lock:
+            self.end()
+            self._worker = WorkerProcess()
+
+    def order(self, order: str, timeout_s: float | None = None, /, **arguments: Any) -> Any:
+        """Give an order and return its result; the worker is killed if it fails.
+
+        Raises
+        ------
+        RequestError
+            If the order asks for what the camera does not offer; the worker goes on.
+        CaptureError
+            As the worker raised it, naming the camera.
+        """
+        with self._lock:
+            if self._worker is None:
+                raise CameraLostError(f"the camera at {self._address} is closed: open it first")
+            try:
+                return self._worker.order(order, timeout_s or self._deadline_s, **arguments)
+            except RequestError:
+                raise
+            except CaptureError as error:
+                worker, self._worker = self._worker, None
+                worker.end(orderly=False)
+                raise type(error)(self._naming_the_camera(str(error))) from None
+
+    def end(self) -> None:
+        """Have the worker close the camera, and end it; without a worker this does nothing."""
+        with self._lock:
+            if self._worker is None:
+                return
+            try:
+                self.order("close")
+            except CaptureError:
+                return
+            worker, self._worker = self._worker, None
+            worker.end(orderly=True)
+
+    def _naming_the_camera(self, message: str) -> str:
+        """Say which camera a worker's message speaks of: it knows only the port's name."""
+        named = message.replace(
+            f"the camera at {self._port_path}", f"{self._named} at {self._address}"
+        ).replace(self._port_path, self._address)
+        if self._address in named:
+            return named
+        return f"{self._named} at {self._address}: {named}"
