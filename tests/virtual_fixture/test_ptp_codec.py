@@ -143,7 +143,7 @@ def test_a_property_description_holds_type_value_and_choices() -> None:
     [
         (PropertyCode.EXPOSURE_INDEX, 101),
         (PropertyCode.BATTERY_LEVEL, 50),
-        (PropertyCode.NIKON_LONG_EXPOSURE_NOISE_REDUCTION, 1),
+        (PropertyCode.NIKON_HIGH_ISO_NOISE_REDUCTION, 1),
     ],
 )
 def test_what_a_camera_does_not_offer_cannot_be_set(code: PropertyCode, value: int) -> None:
