@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from capture import errors
-from capture.cameras._wire import WireClosedError, receive, send
+from capture.cameras._announcements import Announcements
+from capture.cameras._wire import WireClosedError, raise_if_error, receive, send
 from datastore.clocks import Deadline
 
 _PACKAGE_ROOT: Final = Path(__file__).resolve().parents[2]
 _LAST_WORDS_BYTES: Final = 2000
 _END_S: Final = 2.0
+_SEALING_S: Final = 5.0
 _HOME_PREFIX: Final = "agetrace-camera-"
 _MESSAGES: Final = "messages"
 # a home this old has long been locked by its worker, if that lives
@@ -35,7 +37,13 @@ _DRIVER_SETTINGS: Final = "ptp2=cachetime=0\n"
 
 
 class WorkerProcess:
-    """A running worker with a home folder of its own."""
+    """A running worker with a home folder of its own.
+
+    Attributes
+    ----------
+    announcements
+        What its writer says of its shots.
+    """
 
     def __init__(self) -> None:
         _remove_abandoned_homes()
@@ -44,10 +52,11 @@ class WorkerProcess:
         settings.parent.mkdir()
         settings.write_text(_DRIVER_SETTINGS, encoding="ascii")
         self._said = self._home / _MESSAGES
-        ours, theirs = socket.socketpair()
-        self._connection = ours
-        arguments = [str(theirs.fileno()), str(self._home)]
-        with theirs, self._said.open("wb") as said:
+        self._connection, orders = socket.socketpair()
+        listening, announcing = socket.socketpair()
+        descriptors = (orders.fileno(), announcing.fileno())
+        arguments = [*map(str, descriptors), str(self._home)]
+        with orders, announcing, self._said.open("wb") as said:
             # the worker inherits the lock and holds it as long as it lives
             fcntl.flock(said, fcntl.LOCK_EX)
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
@@ -55,10 +64,11 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=descriptors,
                 env=self._environment(),
                 start_new_session=True,
             )
+        self.announcements = Announcements(listening)
 
     @property
     def pid(self) -> int:
@@ -92,12 +102,21 @@ class WorkerProcess:
             ) from None
         finally:
             self._connection.settimeout(None)
-        if "error" in answer:
-            raise _error_class(answer["error"])(answer["message"])
+        raise_if_error(answer)
         return answer["result"]
 
+    def kill(self) -> None:
+        """Kill the process; an order at work in another thread fails then."""
+        self._process.kill()
+
     def end(self, *, orderly: bool) -> None:
-        """End the process, by force unless `orderly`, and remove its home."""
+        """End the process and remove its home.
+
+        Unless the end is `orderly`, the process is killed as soon as its writer has sealed what it
+        had in memory, or after a short deadline.
+        """
+        if not orderly:
+            self.announcements.await_all(_SEALING_S)
         self._connection.close()
         if orderly:
             try:
@@ -107,6 +126,7 @@ class WorkerProcess:
         else:
             self._process.kill()
         self._process.wait()
+        self.announcements.close(_END_S)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
@@ -151,10 +171,3 @@ def _is_held(home: Path) -> bool:
     except FileNotFoundError:
         return False
     return False
-
-
-def _error_class(name: str) -> type[errors.CaptureError]:
-    found = getattr(errors, name, None)
-    if isinstance(found, type) and issubclass(found, errors.CaptureError):
-        return found
-    return errors.CaptureError

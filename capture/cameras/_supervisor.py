@@ -10,7 +10,8 @@ import threading
 from typing import Any
 
 from capture.cameras._process import WorkerProcess
-from capture.errors import CameraLostError, CaptureError, RequestError
+from capture.cameras._wire import raise_if_error
+from capture.errors import CameraLostError, CameraTimeoutError, CaptureError, RequestError
 
 
 class Supervisor:
@@ -34,6 +35,7 @@ class Supervisor:
         self._named = "the camera" if serial is None else f"camera {serial}"
         self._deadline_s = deadline_s
         self._worker: WorkerProcess | None = None
+        self._shots: dict[str, WorkerProcess] = {}
         # an interrupted session closes its cameras while their last orders may still be at work
         self._lock = threading.RLock()
 
@@ -69,6 +71,46 @@ class Supervisor:
                 worker, self._worker = self._worker, None
                 worker.end(orderly=False)
                 raise type(error)(self._naming_the_camera(str(error))) from None
+
+    def order_shot(self, order: str, timeout_s: float, /, shot_uuid: str, **arguments: Any) -> Any:
+        """Give an order that leaves a shot with the worker's writer; see `order`."""
+        with self._lock:
+            result = self.order(order, timeout_s, shot_uuid=shot_uuid, **arguments)
+            assert self._worker is not None
+            self._worker.announcements.expect(shot_uuid)
+            self._shots[shot_uuid] = self._worker
+            return result
+
+    def await_shot(self, shot_uuid: str) -> None:
+        """Wait until the writer is done with a shot; any thread may, while an order is at work.
+
+        Raises
+        ------
+        CameraTimeoutError
+            If it takes too long; the worker is killed then.
+        CaptureError
+            As the writer raised it; the worker goes on, its camera did not fail.
+        """
+        worker = self._shots.pop(shot_uuid, None)
+        if worker is None:
+            return
+        try:
+            outcome = worker.announcements.outcome(shot_uuid, self._deadline_s)
+        except TimeoutError:
+            self._kill(worker)
+            raise CameraTimeoutError(
+                f"{self._named} at {self._address}: shot {shot_uuid} was not written within"
+                f" {self._deadline_s:.1f} s; its files are still on the card"
+            ) from None
+        raise_if_error(outcome or {})
+
+    def _kill(self, worker: WorkerProcess) -> None:
+        # an order at work holds the lock, and fails once its worker is dead
+        worker.kill()
+        with self._lock:
+            if self._worker is worker:
+                self._worker = None
+                worker.end(orderly=False)
 
     def end(self) -> None:
         """Have the worker close the camera, and end it; without a worker this does nothing."""

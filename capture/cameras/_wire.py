@@ -1,4 +1,7 @@
-"""Messages between a camera worker and its parent: JSON with a length in front; knows no camera."""
+"""Messages between a camera worker and its parent: JSON with a length in front; knows no camera.
+
+An error travels by the name of its class and its message.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import json
 import socket
 import struct
 from typing import Any
+
+from capture import errors
 
 _LENGTH = struct.Struct("<I")
 _LONGEST_BYTES = 16 << 20
@@ -33,6 +38,24 @@ def receive(connection: socket.socket) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise WireClosedError("a message is no JSON object")
     return message
+
+
+def error_message(error: Exception) -> dict[str, str]:
+    """Return the message that stands for an error."""
+    if isinstance(error, errors.CaptureError):
+        return {"error": type(error).__name__, "message": str(error)}
+    message = f"camera worker: {type(error).__name__}: {error}"
+    return {"error": errors.CaptureError.__name__, "message": message}
+
+
+def raise_if_error(message: dict[str, Any]) -> None:
+    """Raise the CaptureError that a message stands for, if it stands for one."""
+    if "error" not in message:
+        return
+    found = getattr(errors, message["error"], None)
+    if not (isinstance(found, type) and issubclass(found, errors.CaptureError)):
+        found = errors.CaptureError
+    raise found(message["message"])
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes:

@@ -1,8 +1,9 @@
 """The process that talks to one camera: takes orders from its parent, one at a time.
 
-Run as `python -m capture.cameras._worker DESCRIPTOR HOME`: the descriptor is a socket to the
-parent, the home a temporary folder that goes with the worker. It ends when the parent does. It
-never touches the catalogue.
+Run as `python -m capture.cameras._worker ORDERS ANNOUNCEMENTS HOME`: descriptors of two sockets to
+the parent, one for orders and their answers, one on which the writer tells of sealed shots; the
+home is a temporary folder that goes with the worker. It ends when the parent does. It never touches
+the catalogue.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from capture.cameras._wire import WireClosedError, receive, send
+from capture.cameras._wire import WireClosedError, error_message, receive, send
+from capture.cameras._writer import ShotInMemory, Writer
 from capture.errors import CameraError, CaptureError
 from capture.spool import Spool
 
-_ORDERLY_END_S = 3.0
+_ORDERLY_END_S: Final = 3.0
+_LONGEST_WRITING_S: Final = 600.0
 
 
 class _Worker:
     """Carries out orders; holds the camera open between them."""
 
-    def __init__(self) -> None:
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
         self._open_body: Any = None
         self._open_spool: Spool | None = None
         self.orders: dict[str, Callable[..., Any]] = {
@@ -62,31 +67,34 @@ class _Worker:
         return identity
 
     def close(self) -> None:
-        """Close the camera if it is open."""
+        """Have the writer finish, and close the camera if it is open."""
+        # another session that finds the camera free may count on what is in the spool
+        self._writer.finish(_LONGEST_WRITING_S)
         if self._open_body is not None:
             self._open_body.close()
             self._open_body = None
 
     def _release(self, shot_uuid: str, image_quality: str, deadline_s: float) -> dict[str, Any]:
         began = time.monotonic()
+        self._writer.await_room(deadline_s)
+        waited_s = time.monotonic() - began
         files, released_after_s = self._body.trigger.release(image_quality, deadline_s)
-        free_after_s = time.monotonic() - began
-        self._store(shot_uuid, files, released_after_s)
-        return {"released_after_s": released_after_s, "free_after_s": free_after_s}
+        self._write(shot_uuid, files, waited_s + released_after_s)
+        return {
+            "released_after_s": waited_s + released_after_s,
+            "free_after_s": time.monotonic() - began,
+        }
 
     def _fetch(self, shot_uuid: str, files: list[list[str]]) -> None:
+        self._writer.await_room(_LONGEST_WRITING_S)
         received = [self._body.files.download((folder, name)) for folder, name in files]
-        self._store(shot_uuid, received, 0.0)
+        self._write(shot_uuid, received, 0.0)
 
-    def _store(self, shot_uuid: str, files: Sequence[Any], released_after_s: float) -> None:
-        """Write a shot's files to the spool and seal it."""
-        spooled = [
-            self._spool.receive(shot_uuid, number, file.data, file.folder, file.name)
-            for number, file in enumerate(files)
-        ]
+    def _write(self, shot_uuid: str, files: Sequence[Any], released_after_s: float) -> None:
+        """Have the writer bring a shot's files to the spool and seal it."""
         read_back = self._body.settings.read_back
         facts = {"released_after_s": released_after_s, "read_back": read_back}
-        self._spool.seal(shot_uuid, spooled, facts)
+        self._writer.write(ShotInMemory(self._spool, shot_uuid, files, facts))
 
     @property
     def _spool(self) -> Spool:
@@ -106,20 +114,24 @@ def _listen(connection: socket.socket, orders: queue.SimpleQueue[dict[str, Any] 
         os._exit(1)
 
 
-def serve(connection: socket.socket) -> None:
+def serve(connection: socket.socket, announcements: socket.socket) -> None:
     """Answer orders until the parent is gone."""
+
+    def announce(message: dict[str, Any]) -> None:
+        # a parent that is gone finds the shot in the spool
+        with suppress(WireClosedError):
+            send(announcements, message)
+
     orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, orders), daemon=True).start()
-    worker = _Worker()
+    worker = _Worker(Writer(announce))
     try:
         while (message := orders.get()) is not None:
             try:
                 order = worker.orders[message["order"]]
                 answer = {"result": order(**message["arguments"])}
-            except CaptureError as error:
-                answer = {"error": type(error).__name__, "message": str(error)}
-            except OSError as error:
-                answer = {"error": "CaptureError", "message": f"camera worker: {error}"}
+            except (CaptureError, OSError) as error:
+                answer = error_message(error)
             send(connection, answer)
     except WireClosedError:
         pass
@@ -128,12 +140,12 @@ def serve(connection: socket.socket) -> None:
 
 
 def main() -> None:
-    """Serve the parent on the socket whose descriptor is the first argument."""
-    descriptor, home = sys.argv[1:]
+    """Serve the parent on the sockets whose descriptors are the first arguments."""
+    orders, announcements, home = sys.argv[1:]
     # an interrupt at the terminal is for the parent, which finishes the shot in hand
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        serve(socket.socket(fileno=int(descriptor)))
+        serve(socket.socket(fileno=int(orders)), socket.socket(fileno=int(announcements)))
     finally:
         # a parent that was killed cannot remove it
         shutil.rmtree(home, ignore_errors=True)

@@ -16,7 +16,7 @@ from capture.cameras.protocol import (
     ReadBack,
     Release,
 )
-from capture.errors import AddressError, SpoolError, WrongSerialError
+from capture.errors import AddressError, FilesMissingError, WrongSerialError
 from capture.spool import Spool
 
 MARGIN_S: Final = 15.0
@@ -102,15 +102,13 @@ class Gphoto2Trigger:
             If the files that came are not those of the shot.
         CameraError
             If the camera failed or took too long.
-        DiskFullError
-            If the spool has no room.
         """
         # twice, because noise reduction in the camera repeats the exposure with closed shutter
         deadline_s = 2 * float(settings.exposure) + self._margin_s
-        facts = self._supervisor.order(
+        facts = self._supervisor.order_shot(
             "release",
             deadline_s + self._margin_s,
-            shot_uuid=shot_uuid,
+            shot_uuid,
             image_quality=settings.image_quality,
             deadline_s=deadline_s,
         )
@@ -120,21 +118,32 @@ class Gphoto2Trigger:
 class Gphoto2Files:
     """The files of a camera; see `capture.cameras.protocol.FilesPart`."""
 
-    def __init__(self, supervisor: Supervisor, spool: Spool) -> None:
+    def __init__(self, supervisor: Supervisor, spool: Spool, margin_s: float) -> None:
         self._supervisor = supervisor
         self._spool = spool
+        self._margin_s = margin_s
 
     def delivered(self, shot_uuid: str) -> Delivery:
         """Wait until a released shot is complete and durable in the spool.
 
+        Any thread may wait while the camera works; the shot may be that of a worker that has ended.
+
         Raises
         ------
-        SpoolError
-            If nothing of the kind is in the spool.
+        DiskFullError
+            If the spool has no room; the camera goes on, and the files are still on its card.
+        CameraTimeoutError
+            If the disk takes too long; the worker is killed then.
+        FilesMissingError
+            If the spool does not have it: its worker was killed before it was written.
         """
+        self._supervisor.await_shot(shot_uuid)
         shot = self._spool.read(shot_uuid)
         if shot is None:
-            raise SpoolError(f"the files of shot {shot_uuid} are not in {self._spool.folder}")
+            raise FilesMissingError(
+                f"shot {shot_uuid} is not in the spool {self._spool.folder}: if it was taken, its"
+                " files are still on the camera's card"
+            )
         return Delivery(shot.files, float(shot.facts["released_after_s"]))
 
     def list_card(self) -> tuple[CardFile, ...]:
@@ -144,7 +153,7 @@ class Gphoto2Files:
     def fetch(self, shot_uuid: str, files: Sequence[CardFile]) -> Delivery:
         """Bring files of the card into the spool as those of a shot, durably."""
         paths = [[file.folder, file.name] for file in files]
-        self._supervisor.order("fetch", shot_uuid=shot_uuid, files=paths)
+        self._supervisor.order_shot("fetch", self._margin_s, shot_uuid, files=paths)
         return self.delivered(shot_uuid)
 
     def delete(self, folder: str, name: str) -> None:
@@ -184,7 +193,7 @@ class Gphoto2Camera:
         self._supervisor = Supervisor(address, self._port_path, serial, margin_s)
         self.settings = Gphoto2Settings(self._supervisor)
         self.trigger = Gphoto2Trigger(self._supervisor, margin_s)
-        self.files = Gphoto2Files(self._supervisor, self._spool)
+        self.files = Gphoto2Files(self._supervisor, self._spool, margin_s)
 
     @property
     def is_open(self) -> bool:
