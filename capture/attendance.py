@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
@@ -30,6 +30,8 @@ from datastore.tables import (
 
 ENDS = ("completed", "partial", "aborted", "failed")
 """Events that end a session; one of them may be followed by `resumed`."""
+
+_STATES = (*ENDS, "started", "paused", "resumed")
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,22 @@ def find_session(transaction: Transaction, uuid: str) -> Session:
     return found[0]
 
 
-def state_of(transaction: Transaction, session_id: int) -> str:
-    """Return the newest event among those that say how a session goes on."""
-    names = (*ENDS, "started", "paused", "resumed")
-    query = select(SessionEvent.name).where(
-        SessionEvent.session_id == session_id, SessionEvent.name.in_(names)
+def session_state() -> ScalarSelect[str]:
+    """Return the state of each session of a query: its newest event of those that change it."""
+    return (
+        select(SessionEvent.name)
+        .where(SessionEvent.session_id == Session.id, SessionEvent.name.in_(_STATES))
+        .order_by(SessionEvent.id.desc())
+        .limit(1)
+        .correlate(Session)
+        .scalar_subquery()
     )
-    state = transaction.scalar(query.order_by(SessionEvent.id.desc()).limit(1))
-    return state or "started"
+
+
+def state_of(transaction: Transaction, session_id: int) -> str:
+    """Return the state of a session."""
+    query = select(session_state()).where(Session.id == session_id)
+    return transaction.scalar(query.select_from(Session)) or "started"
 
 
 def ask_session(

@@ -1,29 +1,36 @@
-"""The shots of a session, one after the other, each at all of its cameras at once.
+"""The shots of a session: each at all of its cameras at once, the next while the last is stored.
 
 The rows of a shot are committed before its shutter opens and after its files are durable; the
-card's copies are deleted after that. The calling thread alone touches the catalogue.
+card's copies are deleted after that. While the cameras expose one shot, the files of the one
+before are hashed, flushed, examined, stored and committed. The calling thread alone touches the
+catalogue.
 """
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy.orm import Session as Transaction
-
 from capture.actuators import Actuator
 from capture.cameras.gphoto2_camera import MARGIN_S
-from capture.cameras.protocol import CameraSettings, Delivery, ReadBack
-from capture.errors import CaptureError, DiskFullError
+from capture.cameras.protocol import CameraSettings, Delivery, Release
+from capture.errors import (
+    ActuatorError,
+    CameraError,
+    CaptureError,
+    DiskFullError,
+    PromptUnansweredError,
+)
 from capture.examination import ExaminedShot, ShotFacts
+from capture.knowledge import SessionKnowledge
 from capture.leasing import EquipmentLease
-from capture.outcome import SessionOutcome
-from capture.recipes import Recipe, ShotSpec
+from capture.outcome import ExitReason, SessionOutcome, SessionStoppedError
+from capture.recipes import ShotSpec
 from capture.registration import (
     FAILED,
     PlannedShot,
@@ -35,10 +42,12 @@ from capture.registration import (
 )
 from capture.session_rows import BegunSession, FixtureFacts, add_session_event, end_session
 from capture.spool import Spool
-from capture.stations import Station, Stations
+from capture.stations import Readiness, Station, Stations, outcomes
+from capture.steering import Steering
+from capture.steps import Step, StepQueue
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
-from datastore.errors import DatastoreError, StoreFullError
+from datastore.errors import DatastoreError, LeaseLostError, StoreFullError
 
 Progress = Callable[[int, int], None]
 """Told how many of how many frames are done."""
@@ -54,83 +63,99 @@ def settings_of(spec: ShotSpec) -> CameraSettings:
     return CameraSettings(spec.exposure, spec.iso, spec.f_number, spec.image_quality)
 
 
-def add_opened(transaction: Transaction, session: BegunSession, station: Station) -> None:
-    """Write the `camera-opened` event of a station that was just opened."""
-    assert station.opened_at is not None and station.identity is not None
+def opened_event(station: Station) -> dict[str, Any]:
+    """Return the detail of the `camera-opened` event of a station that was just opened."""
+    assert station.identity is not None
     skew_s = None
     if station.skew is not None:
         middle = (station.skew.lowest + station.skew.highest) / 2
         skew_s = round(middle.total_seconds(), 3)
-    detail = {
+    return {
         "camera": station.facts.serial,
         "firmware": station.identity.firmware,
         "clock_skew_s": skew_s,
     }
-    add_session_event(transaction, session.session_id, "camera-opened", station.opened_at, detail)
 
 
 @dataclass
 class _Attempt:
     """One station's attempt at a shot, filled in as it proceeds."""
 
-    read_back: ReadBack | None = None
+    readiness: Readiness | None = None
     planned: PlannedShot | None = None
+    release: Release | None = None
     delivery: Delivery | None = None
-    examined: ExaminedShot | None = None
     failure: CaptureError | DatastoreError | None = None
 
 
-class _StoppedError(Exception):
-    """The session ends here: state and reason."""
+@dataclass
+class _Flight:
+    """A step whose shutters are closed again and whose files are on their way."""
 
-    def __init__(self, state: str, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.reason = reason
+    step: Step[Station]
+    attempts: dict[Station, _Attempt]
+    examining: dict[Station, Future[ExaminedShot]]
 
 
 @dataclass
 class Execution:
-    """A begun session; `run` takes its shots. The fields are those of `run_session`."""
+    """A begun session; `run` takes its shots. Most fields are those of `run_session`.
+
+    Attributes
+    ----------
+    frames_planned
+        Frames that the session was asked for, over all cameras.
+    steps
+        What is to be taken.
+    attempts_made
+        How often each camera tried each shot, by its sequence, before this run.
+    knowledge
+        What frames are held against.
+    """
 
     catalogue: Catalogue
     fixture: FixtureFacts
     session: BegunSession
-    recipe: Recipe
-    plan: Sequence[ShotSpec]
+    frames_planned: int
+    attempts: int
+    steps: StepQueue[Station]
+    attempts_made: Mapping[tuple[Station, int], int]
     stations: Stations
+    knowledge: SessionKnowledge
     spool: Spool
     lease: EquipmentLease
+    steering: Steering
     actuator: Actuator
     clock: CivilClock
     progress: Progress
-    stop: threading.Event
+    frames_done: int = 0
     _scene: str | None = None
     _cap_on: bool | None = None
     _counts: Counter[str] = field(default_factory=Counter)
     _lost: dict[Station, str] = field(default_factory=dict)
     _incomplete: int = 0
+    _flight: _Flight | None = None
+    _stopping: SessionStoppedError | None = None
 
     def run(self, *, settled_by_reconciling: int = 0) -> SessionOutcome:
-        """Take every shot of the plan, end the session and say what became of it."""
+        """Take every shot, end the session and say what became of it."""
         began_s = time.monotonic()
-        try:
-            state, reason = self._take_all()
-        except _StoppedError as stopped:
-            state, reason = stopped.state, stopped.reason
-        except (CaptureError, DatastoreError) as error:
-            state, reason = "failed", str(error)
-        except KeyboardInterrupt:
-            state, reason = "aborted", "It was interrupted."
-        except BaseException as error:
-            self._end("failed", f"{type(error).__name__}: {error}")
-            raise
-        self._end(state, reason)
+        end = self._end_of(self._take_all)
+        if end.exit_reason not in ("lease-lost", "internal-error"):
+            # what was exposed is registered, whatever ended the session
+            landing = self._end_of(self._land)
+            if landing.state == "failed":
+                end = landing
+        self._end(end)
+        if end.exit_reason == "internal-error":
+            assert end.__cause__ is not None
+            raise end.__cause__
         return SessionOutcome(
             session_uuid=self.session.uuid,
-            state=state,
-            reason=reason,
-            frames_planned=len(self.plan) * len(self.stations.all),
+            state=end.state,
+            exit_reason=end.exit_reason,
+            reason=end.reason,
+            frames_planned=self.frames_planned,
             frames_registered=self._counts[ACCEPTED] + self._counts[QUARANTINED],
             frames_quarantined=self._counts[QUARANTINED],
             attempts_failed=self._counts[FAILED],
@@ -138,45 +163,106 @@ class Execution:
             settled_by_reconciling=settled_by_reconciling,
         )
 
-    def _take_all(self) -> tuple[str, str | None]:
-        total = len(self.plan) * len(self.stations.all)
-        for done, spec in enumerate(self.plan):
-            self._refuse_if_stopped()
-            stations = [station for station in self.stations.all if station not in self._lost]
-            if not stations:
-                raise _StoppedError("failed", " ".join(self._lost.values()))
-            self._take(spec, stations)
-            self.progress((done + 1) * len(self.stations.all), total)
+    def _end_of(self, work: Callable[[], None]) -> SessionStoppedError:
+        """Do a part of the session and return how that ended."""
+        try:
+            work()
+        except SessionStoppedError as stopped:
+            return stopped
+        except BaseException as error:
+            # whatever happened, the session's last event must be written
+            return _stopped_by(error)
+        return self._conclusion()
+
+    def _conclusion(self) -> SessionStoppedError:
+        if self._stopping is not None:
+            return self._stopping
         if self._lost:
-            return "partial", " ".join(self._lost.values())
+            return SessionStoppedError("partial", "camera-lost", " ".join(self._lost.values()))
         if self._incomplete:
-            return "partial", f"{self._incomplete} frames could not be taken; see the failed shots."
-        return "completed", None
+            reason = f"{self._incomplete} frames could not be taken; see the failed shots."
+            return SessionStoppedError("partial", "frames-missing", reason)
+        return SessionStoppedError("completed", "completed", None)
 
-    def _refuse_if_stopped(self) -> None:
-        if self.stop.is_set():
-            raise _StoppedError("aborted", "The operator interrupted it.")
+    def _take_all(self) -> None:
+        while self._stopping is None:
+            self.steering.obey(self._rest)
+            step = self.steps.next
+            if step is not None and not self._needs_other_scene(step.spec):
+                self._take(self.steps.take())
+            elif self._flight is not None:
+                # retakes come before the scene changes
+                self._land()
+            elif step is not None:
+                self._take(self.steps.take())
+            else:
+                return
+        raise self._stopping
 
-    def _take(self, spec: ShotSpec, stations: list[Station]) -> None:
-        """Take one shot at every station, again where it failed or did not pass its checks."""
+    def _needs_other_scene(self, spec: ShotSpec) -> bool:
+        is_other = spec.scene is not None and spec.scene != self._scene
+        return is_other or spec.cap_on != self._cap_on
+
+    def _take(self, step: Step[Station]) -> None:
+        """Expose a step at all of its stations while the step before is landing."""
+        spec, settings = step.spec, settings_of(step.spec)
         changes = self._change_scene(spec)
-        waiting = stations
-        registered: set[Station] = set()
-        for attempt in range(1, self.recipe.attempts + 1):
-            self.lease.hold(2 * float(spec.exposure) + 3 * MARGIN_S)
-            attempts = self._attempt(spec, attempt, waiting, changes)
-            changes = []
-            settled = self._settle(spec, attempts)
-            registered.update(s for s, result in settled.items() if result.outcome != FAILED)
-            waiting = [
-                station
-                for station in waiting
-                if settled[station].outcome != ACCEPTED and station not in self._lost
-            ]
-            if not waiting or attempt == self.recipe.attempts:
-                break
-            self._refuse_if_stopped()
-        self._incomplete += len(set(stations) - registered)
+        self.lease.hold(2 * float(spec.exposure) + 3 * MARGIN_S)
+        attempts = {station: _Attempt() for station in step.takers}
+        prepared = self._each(
+            attempts, lambda station: station.prepare(settings, self.clock, self.spool)
+        )
+        for station, readiness in prepared.items():
+            attempts[station].readiness = readiness
+        planned_at = self.clock.now()
+        self._write_plan(step, attempts, changes, planned_at)
+
+        def release(station: Station) -> Release:
+            planned = attempts[station].planned
+            assert planned is not None
+            return station.release(planned.uuid, settings, planned_at)
+
+        releasing = self.stations.order(_sound(attempts), release)
+        try:
+            self._land()
+        finally:
+            released = outcomes(releasing)
+        latest = self.clock.now()
+        for station, result in released.items():
+            if isinstance(result, (CaptureError, DatastoreError)):
+                attempts[station].failure = result
+            else:
+                attempts[station].release = result
+
+        def examine(station: Station) -> ExaminedShot:
+            return self._examine(station, attempts[station], spec, settings, planned_at, latest)
+
+        self._flight = _Flight(step, attempts, self.stations.ingest(_sound(attempts), examine))
+
+    def _examine(
+        self,
+        station: Station,
+        attempt: _Attempt,
+        spec: ShotSpec,
+        settings: CameraSettings,
+        planned_at: datetime,
+        latest: datetime,
+    ) -> ExaminedShot:
+        """Wait until a shot is durable in the spool, examine it and put it into the store."""
+        assert attempt.planned is not None and attempt.readiness is not None
+        attempt.delivery = station.camera.files.delivered(attempt.planned.uuid)
+        facts = ShotFacts(
+            kind=spec.kind,
+            requested=settings,
+            read_back=attempt.readiness.read_back,
+            earliest=planned_at,
+            latest=latest,
+            skew=station.skew,
+        )
+        examined = station.examiner.examine(attempt.delivery.files, station.facts, facts)
+        for file in attempt.delivery.files:
+            self.catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
+        return examined
 
     def _change_scene(self, spec: ShotSpec) -> list[dict[str, Any]]:
         """Have the actuator bring the shot's scene; return what it changed."""
@@ -194,166 +280,229 @@ class Execution:
             changes.append({"scene": spec.scene})
         return changes
 
-    def _attempt(
+    def _write_plan(
         self,
-        spec: ShotSpec,
-        number: int,
-        stations: Sequence[Station],
+        step: Step[Station],
+        attempts: Mapping[Station, _Attempt],
         changes: Sequence[dict[str, Any]],
-    ) -> dict[Station, _Attempt]:
-        """Prepare, plan, expose and examine; only `planned` is in the catalogue afterwards."""
-        attempts = {station: _Attempt() for station in stations}
-        reopened: list[Station] = []
-        settings = settings_of(spec)
-
-        def prepare(station: Station) -> ReadBack:
-            if not station.camera.is_open:
-                reopened.append(station)
-                station.open(self.clock)
-            return station.camera.settings.apply(settings)
-
-        for station, read_back in self._each(attempts, prepare).items():
-            attempts[station].read_back = read_back
-        for station in reopened:
-            if attempts[station].failure and number == self.recipe.attempts:
-                self._lost[station] = f"Camera {station.facts.serial} was lost."
-        planned_at = self.clock.now()
+        at: datetime,
+    ) -> None:
+        """Commit the rows of the step's shots, and what happened since the last one."""
+        scene_id = None if step.spec.scene is None else self.fixture.scenes[step.spec.scene]
         with self.catalogue.writing() as transaction:
+
+            def note(name: str, detail: dict[str, Any]) -> None:
+                add_session_event(transaction, self.session.session_id, name, at, detail)
+
             for detail in changes:
-                add_session_event(
-                    transaction, self.session.session_id, "scene-changed", planned_at, detail
-                )
-            for station in reopened:
-                if attempts[station].failure is None:
-                    add_opened(transaction, self.session, station)
-            scene_id = self.fixture.scenes[spec.scene] if spec.scene is not None else None
+                note("scene-changed", detail)
             for station, attempt in attempts.items():
+                ready = attempt.readiness
+                if ready is not None and ready.was_opened:
+                    note("camera-opened", opened_event(station))
+                if ready is not None and ready.clock_jump_s is not None:
+                    serial = station.facts.serial
+                    note("clock-jumped", {"camera": serial, "jump_s": ready.clock_jump_s})
+                made = self.attempts_made.get((station, step.spec.sequence), 0)
                 attempt.planned = plan_shot(
                     transaction,
                     self.session.session_id,
                     station.facts.camera_id,
                     scene_id,
-                    spec,
-                    number,
-                    planned_at,
+                    step.spec,
+                    made + step.tries + 1,
+                    at,
+                    since_opened_s=station.since_opened_s(at, self.clock),
+                    since_last_shot_s=station.since_last_shot_s(at, self.clock),
                 )
-
-        def expose(station: Station) -> Delivery:
-            planned = attempts[station].planned
-            assert planned is not None
-            station.camera.trigger.release(planned.uuid, settings)
-            return station.camera.files.delivered(planned.uuid)
-
-        for station, delivery in self._each(attempts, expose).items():
-            attempts[station].delivery = delivery
-        latest = self.clock.now()
-
-        def examine(station: Station) -> ExaminedShot:
-            attempt = attempts[station]
-            assert attempt.delivery is not None
-            facts = ShotFacts(
-                spec.kind, settings, attempt.read_back, planned_at, latest, station.skew
-            )
-            examined = station.examiner.examine(attempt.delivery.files, station.facts, facts)
-            for file in attempt.delivery.files:
-                self.catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
-            return examined
-
-        for station, examined in self._each(attempts, examine).items():
-            attempts[station].examined = examined
-        return attempts
 
     def _each(
         self, attempts: dict[Station, _Attempt], work: Callable[[Station], Result]
     ) -> dict[Station, Result]:
-        """Do the next step at every station without a failure; keep the failures."""
-        sound = [station for station, attempt in attempts.items() if attempt.failure is None]
+        """Do the next thing at every station without a failure; keep the failures."""
         results: dict[Station, Result] = {}
-        for station, result in self.stations.each(sound, work).items():
+        for station, result in self.stations.each(_sound(attempts), work).items():
             if isinstance(result, (CaptureError, DatastoreError)):
                 attempts[station].failure = result
             else:
                 results[station] = result
         return results
 
-    def _settle(self, spec: ShotSpec, attempts: dict[Station, _Attempt]) -> dict[Station, Settled]:
-        """Commit what became of the attempts, and let go of what is durable or useless."""
+    def _land(self) -> None:
+        """Settle the step in flight: its rows, its retakes, its card copies."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        step, attempts = flight.step, flight.attempts
+        examined: dict[Station, ExaminedShot] = {}
+        for station, result in outcomes(flight.examining).items():
+            if isinstance(result, (CaptureError, DatastoreError)):
+                attempts[station].failure = result
+            else:
+                examined[station] = result
+        # another session may have settled these shots if the lease ran out
+        self.lease.hold(0.0)
+        settled = self._settle(step, attempts, examined)
+        self._counts.update(result.outcome for result in settled.values())
+        for station, settlement in settled.items():
+            self._let_go(station, attempts[station], settlement, examined.get(station))
+        full = next((a.failure for a in attempts.values() if isinstance(a.failure, _FULL)), None)
+        if full is not None:
+            # its shots stay open: spool or card hold them until there is room again
+            self._stopping = SessionStoppedError("failed", "disk-full", str(full))
+            return
+        self._go_on(step, settled)
+
+    def _settle(
+        self,
+        step: Step[Station],
+        attempts: Mapping[Station, _Attempt],
+        examined: Mapping[Station, ExaminedShot],
+    ) -> dict[Station, Settled]:
+        """Commit what became of the attempts."""
         now = self.clock.now()
         settled: dict[Station, Settled] = {}
-        full = next((a.failure for a in attempts.values() if isinstance(a.failure, _FULL)), None)
         with self.catalogue.writing() as transaction:
             by_uuid: dict[str, Settled] = {}
             for station, attempt in attempts.items():
                 assert attempt.planned is not None
                 if isinstance(attempt.failure, _FULL):
-                    # left open: spool or card hold it until there is room again
                     continue
-                result = self._settle_one(transaction, spec, attempt, now)
+                if isinstance(attempt.failure, CameraError):
+                    detail = {
+                        "camera": station.facts.serial,
+                        "shot": attempt.planned.uuid,
+                        "reason": str(attempt.failure),
+                    }
+                    add_session_event(
+                        transaction, self.session.session_id, "camera-failed", now, detail
+                    )
+                if attempt.failure is not None or attempt.release is None:
+                    result = fail_shot(transaction, attempt.planned, str(attempt.failure), now)
+                else:
+                    result = register_shot(
+                        transaction,
+                        attempt.planned,
+                        examined[station],
+                        attempt.readiness.read_back if attempt.readiness else None,
+                        attempt.release.released_after_s,
+                        now,
+                        "camera",
+                    )
                 settled[station] = by_uuid[attempt.planned.uuid] = result
             if by_uuid:
                 audit_settled(transaction, self.session.uuid, by_uuid, now)
-        self._counts.update(result.outcome for result in settled.values())
-        self._let_go(attempts, settled)
-        if full is not None:
-            raise _StoppedError("failed", str(full))
         return settled
 
-    def _settle_one(
-        self, transaction: Transaction, spec: ShotSpec, attempt: _Attempt, now: datetime
-    ) -> Settled:
+    def _let_go(
+        self,
+        station: Station,
+        attempt: _Attempt,
+        settled: Settled,
+        examined: ExaminedShot | None,
+    ) -> None:
+        """Have durable card copies deleted; keep whatever is in doubt."""
         assert attempt.planned is not None
-        if attempt.failure is not None or attempt.examined is None or attempt.delivery is None:
-            return fail_shot(transaction, attempt.planned, str(attempt.failure), now)
-        return register_shot(
-            transaction,
-            attempt.planned,
-            attempt.examined,
-            attempt.read_back,
-            attempt.delivery.released_after_s,
-            now,
-            "camera",
-        )
-
-    def _let_go(self, attempts: dict[Station, _Attempt], settled: dict[Station, Settled]) -> None:
-        """Delete card copies of registered shots; move foreign files aside; empty the spool."""
-        registered = [s for s, result in settled.items() if result.outcome != FAILED]
-
-        def delete(station: Station) -> None:
-            delivery = attempts[station].delivery
-            assert delivery is not None
-            for file in delivery.files:
-                station.camera.files.delete(file.camera_folder, file.camera_name)
-
-        deleted = self.stations.each(registered, delete)
-        for station, result in settled.items():
-            attempt = attempts[station]
-            assert attempt.planned is not None
-            if result.outcome == FAILED and attempt.delivery is not None:
+        if settled.outcome == FAILED:
+            # what came is not the shot's: the conversation with the camera may be off by one
+            station.suspect()
+            if self.spool.is_sealed(attempt.planned.uuid):
                 self.spool.set_aside(attempt.planned.uuid)
-            elif not isinstance(deleted.get(station), Exception):
-                # else the spool remembers what the next reconciliation has to delete
+            else:
                 self.spool.clear(attempt.planned.uuid)
+        elif examined is not None and not examined.findings and attempt.delivery is not None:
+            station.discard(attempt.planned.uuid, attempt.delivery.files)
+        else:
+            # the card's copy may be better than what came
+            self.spool.clear(attempt.planned.uuid)
 
-    def _end(self, state: str, reason: str | None) -> None:
-        self.stations.each(self.stations.all, lambda station: station.camera.close())
-        now = self.clock.now()
-        detail = {"reason": reason, **_counted(self._counts)}
+    def _go_on(self, step: Step[Station], settled: Mapping[Station, Settled]) -> None:
+        """Line up retakes, leave out lost cameras, and tell how far the session is."""
+        again = [station for station, result in settled.items() if result.outcome != ACCEPTED]
+        is_last = step.tries + 1 >= self.attempts
+        for station in again:
+            if is_last and station.failed_openings:
+                self._lose(station)
+        if again and not is_last:
+            self.steps.retake(step, again)
+        if is_last:
+            missed = [station for station in again if settled[station].outcome == FAILED]
+            self._incomplete += len(missed)
+            if again and getattr(step.spec, "on_failure", "continue") == "abort":
+                reason = (
+                    f"Shot {step.spec.sequence} could not be taken as the recipe asks:"
+                    f" {settled[again[0]].reason}"
+                )
+                self._stopping = SessionStoppedError("failed", "shot-failed", reason)
+        if self._lost and len(self._lost) == len(self.stations.all):
+            reason = " ".join(self._lost.values())
+            self._stopping = SessionStoppedError("failed", "camera-lost", reason)
+        self.frames_done += len(settled) - (0 if is_last else len(again))
+        self.progress(self.frames_done, self.frames_planned)
+
+    def _lose(self, station: Station) -> None:
+        """Go on without a camera that cannot be opened any more."""
+        serial = station.facts.serial
+        self._lost[station] = f"Camera {serial} was lost."
+        dropped = self.steps.drop(station)
+        self.frames_done += dropped
+        self._incomplete += dropped
         with self.catalogue.writing() as transaction:
-            for station in self.stations.all:
-                opened_s = station.opened_s or time.monotonic()
+            add_session_event(
+                transaction,
+                self.session.session_id,
+                "camera-lost",
+                self.clock.now(),
+                {"camera": serial, "frames_not_taken": dropped},
+            )
+
+    def _rest(self) -> None:
+        """Finish what is in hand and let the cameras cool; they are opened anew when needed."""
+        self._land()
+        self.stations.each(self.stations.all, lambda station: station.finish(self.spool))
+
+    def _end(self, end: SessionStoppedError) -> None:
+        now = self.clock.now()
+        open_s = {s: s.since_opened_s(now, self.clock) for s in self.stations.all}
+        self.stations.each(self.stations.all, lambda station: station.finish(self.spool))
+        names = (ACCEPTED, QUARANTINED, FAILED)
+        detail = {
+            "exit_reason": end.exit_reason,
+            "reason": end.reason,
+            **{name: self._counts[name] for name in names},
+        }
+        with self.catalogue.writing() as transaction:
+            for station, seconds in open_s.items():
                 add_session_event(
                     transaction,
                     self.session.session_id,
                     "camera-closed",
                     now,
-                    {
-                        "camera": station.facts.serial,
-                        "open_s": round(time.monotonic() - opened_s, 3),
-                    },
+                    {"camera": station.facts.serial, "open_s": seconds},
                 )
-            end_session(transaction, self.session, state, now, detail)
+            end_session(transaction, self.session, end.state, now, detail)
 
 
-def _counted(counts: Counter[str]) -> dict[str, int]:
-    names: Iterable[str] = (ACCEPTED, QUARANTINED, FAILED)
-    return {name: counts[name] for name in names}
+def _sound(attempts: Mapping[Station, _Attempt]) -> list[Station]:
+    return [station for station, attempt in attempts.items() if attempt.failure is None]
+
+
+def _stopped_by(error: BaseException) -> SessionStoppedError:
+    """Return the end of a session that an error made."""
+    reasons: list[tuple[type[BaseException], ExitReason]] = [
+        (PromptUnansweredError, "prompt-unanswered"),
+        (ActuatorError, "actuator-failed"),
+        (DiskFullError, "disk-full"),
+        (StoreFullError, "disk-full"),
+        (LeaseLostError, "lease-lost"),
+        (CaptureError, "capture-failed"),
+        (DatastoreError, "catalogue-failed"),
+    ]
+    for kind, exit_reason in reasons:
+        if isinstance(error, kind):
+            return SessionStoppedError("failed", exit_reason, str(error))
+    if isinstance(error, KeyboardInterrupt):
+        return SessionStoppedError("aborted", "interrupted", "It was interrupted.")
+    stopped = SessionStoppedError("failed", "internal-error", f"{type(error).__name__}: {error}")
+    stopped.__cause__ = error
+    return stopped

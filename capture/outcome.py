@@ -3,7 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+ExitReason = Literal[
+    "completed",
+    "frames-missing",
+    "camera-lost",
+    "shot-failed",
+    "finished-by-operator",
+    "aborted-by-operator",
+    "interrupted",
+    "prompt-unanswered",
+    "actuator-failed",
+    "disk-full",
+    "lease-lost",
+    "catalogue-failed",
+    "capture-failed",
+    "internal-error",
+    "process-died",
+]
+"""Why a session ended, in one word for programs; the reason says it in a sentence."""
+
+
+class SessionStoppedError(Exception):
+    """A session ends here.
+
+    Parameters
+    ----------
+    state
+        `completed`, `partial`, `aborted` or `failed`.
+    exit_reason
+        Why, in a word.
+    reason
+        Why, in a sentence.
+    """
+
+    def __init__(self, state: str, exit_reason: ExitReason, reason: str | None) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.exit_reason: ExitReason = exit_reason
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -16,8 +55,8 @@ class SessionOutcome:
         The session.
     state
         `completed`, `partial`, `aborted` or `failed`.
-    reason
-        Why it is not completed, None if it is.
+    exit_reason, reason
+        Why it ended, in a word and in a sentence; the sentence is None for a completed session.
     frames_planned
         Frames that the recipe asks for, over all cameras.
     frames_registered, frames_quarantined, attempts_failed
@@ -30,6 +69,7 @@ class SessionOutcome:
 
     session_uuid: str
     state: str
+    exit_reason: ExitReason
     reason: str | None
     frames_planned: int
     frames_registered: int
@@ -48,6 +88,7 @@ class SessionOutcome:
         return {
             "session_id": self.session_uuid,
             "state": self.state,
+            "exit_reason": self.exit_reason,
             "reason": self.reason,
             "frames_planned": self.frames_planned,
             "frames_registered": self.frames_registered,

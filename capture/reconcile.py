@@ -20,6 +20,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from capture import checks
+from capture.attendance import ENDS, session_state
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.protocol import CameraSettings, CardFile, ReadBack
 from capture.errors import CaptureError, SpoolError
@@ -44,13 +45,11 @@ from datastore.tables import (
     Asset,
     FixtureRevision,
     Session,
-    SessionEvent,
     Shot,
     ShotEvent,
     new_uuid,
 )
 
-_ENDS: Final = ("completed", "partial", "aborted", "failed")
 _CLEAN_ENDS: Final = ("completed", "partial")
 _NEWEST_CARD_FILES: Final = 40
 _LONGEST_STEP: Final[Mapping[str, timedelta]] = {
@@ -255,16 +254,12 @@ def _find_on_card(
     shot: OpenShot,
     shots: Sequence[OpenShot],
 ) -> list[CardFile]:
-    """Return the card's files that are a shot's, all of them or none.
-
-    Files of registered shots, whose deletion was interrupted, are deleted on the way.
-    """
+    """Return the card's files that are a shot's, all of them or none."""
     rivals = [other for other in shots if other.camera_id == shot.camera_id]
     found: dict[str, list[CardFile]] = {}
     for file in station.camera.files.list_card()[-_NEWEST_CARD_FILES:]:
         metadata = _peek(catalogue, spool, station, file)
         if metadata is None:
-            station.camera.files.delete(file.folder, file.name)
             continue
         owners = [other for other in rivals if _may_own(other, metadata, station)]
         if owners == [shot]:
@@ -313,9 +308,7 @@ def _open_shots(
         .where(
             Session.kind == "capture",
             FixtureRevision.fixture_id == fixture.fixture_id,
-            ~exists().where(
-                SessionEvent.session_id == Session.id, SessionEvent.name.in_(_CLEAN_ENDS)
-            ),
+            session_state().not_in(_CLEAN_ENDS),
         )
         .subquery()
     )
@@ -411,14 +404,15 @@ def _close_sessions(catalogue: Catalogue, fixture: FixtureFacts, at: datetime) -
             .where(
                 Session.kind == "capture",
                 FixtureRevision.fixture_id == fixture.fixture_id,
-                ~exists().where(
-                    SessionEvent.session_id == Session.id, SessionEvent.name.in_(_ENDS)
-                ),
+                session_state().not_in(ENDS),
             )
         ).all()
     if unended:
         with catalogue.writing() as transaction:
             for session_id, uuid in unended:
-                detail = {"reason": "The process that ran it ended without closing it."}
+                detail = {
+                    "exit_reason": "process-died",
+                    "reason": "The process that ran it ended without closing it.",
+                }
                 end_session(transaction, BegunSession(session_id, uuid), "aborted", at, detail)
     return [uuid for _, uuid in unended]

@@ -54,6 +54,9 @@ def plan_shot(
     spec: ShotSpec,
     attempt: int,
     at: datetime,
+    *,
+    since_opened_s: float | None = None,
+    since_last_shot_s: float | None = None,
 ) -> PlannedShot:
     """Write the row of a shot and its `planned` event, before the shutter opens."""
     shot = Shot(
@@ -71,6 +74,8 @@ def plan_shot(
         f_number=spec.f_number,
         image_quality=spec.image_quality,
         warm_up=spec.warm_up,
+        since_opened_s=since_opened_s,
+        since_last_shot_s=since_last_shot_s,
     )
     transaction.add(shot)
     transaction.flush()

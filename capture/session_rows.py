@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session as Transaction
 
-from capture.errors import UnknownCameraError
+from capture.attendance import state_of
+from capture.errors import SessionNotResumableError, UnknownCameraError
 from capture.examination import CameraFacts
 from capture.recipes import Recipe
 from datastore import audit
 from datastore.clocks import ClockSource
 from datastore.equipment import current_revision
 from datastore.tables import Recipe as RecipeRow
-from datastore.tables import Session, SessionEvent
+from datastore.tables import Session, SessionEvent, Shot, ShotEvent
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,70 @@ def begin_session(
     )
     transaction.add(session)
     transaction.flush()
-    add_session_event(transaction, session.id, "started", at)
+    cameras = [camera.serial for camera in fixture.cameras]
+    add_session_event(transaction, session.id, "started", at, {"cameras": cameras})
     entry = {"session": session.uuid, "fixture": fixture.name, "recipe": recipe.content_sha256}
     audit.append(transaction, "session.start", entry, at)
     return BegunSession(session.id, session.uuid)
+
+
+@dataclass(frozen=True)
+class EarlierShots:
+    """What a session did before it is gone on with.
+
+    Attributes
+    ----------
+    registered
+        Sequence numbers of the registered shots, by the camera's row number.
+    attempts
+        How often a camera tried a shot, by row number and sequence.
+    """
+
+    registered: Mapping[int, frozenset[int]]
+    attempts: Mapping[tuple[int, int], int]
+
+
+def earlier_shots(transaction: Transaction, session_id: int) -> EarlierShots:
+    """Return what a session did so far."""
+    is_registered = exists().where(ShotEvent.shot_id == Shot.id, ShotEvent.name == "registered")
+    rows = transaction.execute(
+        select(Shot.camera_id, Shot.sequence, Shot.attempt, is_registered).where(
+            Shot.session_id == session_id, Shot.camera_id.is_not(None)
+        )
+    )
+    registered: dict[int, set[int]] = {}
+    attempts: dict[tuple[int, int], int] = {}
+    for camera_id, sequence, attempt, was_registered in rows:
+        assert camera_id is not None
+        attempts[camera_id, sequence] = max(attempt, attempts.get((camera_id, sequence), 0))
+        if was_registered:
+            registered.setdefault(camera_id, set()).add(sequence)
+    return EarlierShots({key: frozenset(value) for key, value in registered.items()}, attempts)
+
+
+def session_to_resume(
+    transaction: Transaction, session: Session
+) -> tuple[BegunSession, FixtureFacts, Recipe]:
+    """Return what is needed to go on with a session: itself, its cameras, its recipe.
+
+    Raises
+    ------
+    SessionNotResumableError
+        If it is complete, or its fixture was revised since.
+    """
+    revision, recipe = session.fixture_revision, session.recipe
+    assert revision is not None and recipe is not None
+    if state_of(transaction, session.id) == "completed":
+        raise SessionNotResumableError(f"session {session.uuid} is completed: nothing is missing")
+    name = revision.fixture.name
+    began = next(event for event in session.events if event.name == "started")
+    fixture = load_fixture(transaction, name, (began.detail or {}).get("cameras"))
+    if fixture.revision_id != revision.id:
+        raise SessionNotResumableError(
+            f"the fixture {name} was revised since session {session.uuid}: run the recipe as a new"
+            " session"
+        )
+    return BegunSession(session.id, session.uuid), fixture, Recipe.model_validate(recipe.body)
 
 
 def end_session(

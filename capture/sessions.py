@@ -1,4 +1,4 @@
-"""Sessions: one execution of a recipe over the cameras of a fixture.
+"""Sessions: one execution of a recipe over the cameras of a fixture, and going on with one.
 
 Owns what must hold before the first shot: equipment leased and open, earlier shots settled, every
 setting offered, room on the disk. The shots themselves are `capture.execution`'s.
@@ -7,25 +7,55 @@ setting offered, room on the disk. The shots themselves are `capture.execution`'
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
-from capture.actuators import Actuator
+from sqlalchemy.orm import Session as Transaction
+
+from capture.actuators import Actuator, PromptActuator
+from capture.attendance import find_session
 from capture.cameras.choices import choice_for
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.protocol import CameraSettings
-from capture.errors import ClockRefusedError, SettingNotOfferedError
-from capture.execution import Execution, Progress, add_opened, settings_of
+from capture.errors import (
+    ClockRefusedError,
+    SessionNotResumableError,
+    SettingNotOfferedError,
+)
+from capture.execution import Execution, Progress, opened_event, settings_of
+from capture.knowledge import load_knowledge
 from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
 from capture.recipes import Recipe, ShotSpec, expand
 from capture.reconcile import reconcile_stations
-from capture.session_rows import FixtureFacts, begin_session, load_fixture
+from capture.session_rows import (
+    BegunSession,
+    FixtureFacts,
+    add_session_event,
+    begin_session,
+    earlier_shots,
+    load_fixture,
+    session_to_resume,
+)
 from capture.space import require_space
 from capture.spool import Spool
-from capture.stations import CameraFactory, Station, Stations
+from capture.stations import (
+    REOPENING_PATIENCE_S,
+    CameraFactory,
+    Station,
+    Stations,
+)
+from capture.steering import PATIENCE_S, Steering
+from capture.steps import StepQueue, steps_of
+from datastore import audit
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
+
+RESUMABLE_FOR: Final = timedelta(hours=24)
+"""How long after its start a session can be gone on with: it stands for one moment of ageing."""
 
 
 def run_session(
@@ -33,7 +63,7 @@ def run_session(
     recipe: Recipe,
     fixture_name: str,
     *,
-    actuator: Actuator,
+    actuator: Actuator | None,
     clock: CivilClock,
     spool_folder: Path,
     serials: Sequence[str] | None = None,
@@ -42,6 +72,9 @@ def run_session(
     camera_factory: CameraFactory = Gphoto2Camera,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
+    patience_s: float = PATIENCE_S,
+    reopening_patience_s: float = REOPENING_PATIENCE_S,
+    begun: Callable[[str], None] | None = None,
 ) -> SessionOutcome:
     """Execute a recipe once with the cameras of a fixture.
 
@@ -58,7 +91,7 @@ def run_session(
     fixture_name
         The fixture; its newest revision counts.
     actuator
-        Changes scenes and moves caps.
+        Changes scenes and moves caps; None has an operator asked through the catalogue.
     clock
         Civil time; a simulated one only with simulated cameras.
     spool_folder
@@ -73,6 +106,12 @@ def run_session(
         Told after every frame.
     stop
         Once set, the session ends after the shot in hand.
+    patience_s
+        How long a prompt may stay without an answer.
+    reopening_patience_s
+        How long a camera that failed is waited for, each time.
+    begun
+        Told the session's UUID once its row is committed.
 
     Raises
     ------
@@ -85,45 +124,206 @@ def run_session(
     """
     with catalogue.reading() as transaction:
         fixture = load_fixture(transaction, fixture_name, serials)
+
+    def begin(stations: Stations) -> BegunSession:
+        with catalogue.writing() as transaction:
+            session = begin_session(
+                transaction,
+                fixture,
+                recipe,
+                operator=operator,
+                note=note,
+                clock_source=clock.source,
+                at=clock.now(),
+            )
+            _note_opened(transaction, session, stations, clock.now())
+        if begun is not None:
+            begun(session.uuid)
+        return session
+
+    return _conduct(
+        catalogue,
+        fixture,
+        recipe,
+        begin,
+        actuator=actuator,
+        clock=clock,
+        spool_folder=spool_folder,
+        camera_factory=camera_factory,
+        progress=progress,
+        stop=stop,
+        patience_s=patience_s,
+        reopening_patience_s=reopening_patience_s,
+    )
+
+
+def resume_session(
+    catalogue: Catalogue,
+    session_uuid: str,
+    *,
+    actuator: Callable[[str], Actuator | None],
+    clock: CivilClock,
+    spool_folder: Path,
+    operator: str | None = None,
+    camera_factory: CameraFactory = Gphoto2Camera,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    patience_s: float = PATIENCE_S,
+    reopening_patience_s: float = REOPENING_PATIENCE_S,
+) -> SessionOutcome:
+    """Go on with a session that ended, or died, before its last frame.
+
+    Every shot row is a checkpoint: what is registered stays, what is missing is taken under the
+    same session, after new warm-up shots. Parameters as for `run_session`.
+
+    Parameters
+    ----------
+    session_uuid
+        The session, or an unambiguous beginning of its UUID.
+    actuator
+        Returns who changes the scenes of the fixture of that name.
+
+    Raises
+    ------
+    UnknownSessionError, SessionNotResumableError
+        If there is no such session, it is complete, runs, is too old, or its fixture was revised.
+    RequestError, CameraError, DiskFullError, datastore.errors.DatastoreError
+        As `run_session`.
+    """
+    with catalogue.reading() as transaction:
+        row = find_session(transaction, session_uuid)
+        session, fixture, recipe = session_to_resume(transaction, row)
+        _refuse_old(session.uuid, row.started_at, clock.now())
+
+    def resume(stations: Stations) -> BegunSession:
+        at = clock.now()
+        with catalogue.writing() as transaction:
+            detail = {"operator": operator}
+            add_session_event(transaction, session.session_id, "resumed", at, detail)
+            entry = {"session": session.uuid, "operator": operator}
+            audit.append(transaction, "session.resume", entry, at)
+            _note_opened(transaction, session, stations, at)
+        return session
+
+    return _conduct(
+        catalogue,
+        fixture,
+        recipe,
+        resume,
+        resumed=session,
+        actuator=actuator(fixture.name),
+        clock=clock,
+        spool_folder=spool_folder,
+        camera_factory=camera_factory,
+        progress=progress,
+        stop=stop,
+        patience_s=patience_s,
+        reopening_patience_s=reopening_patience_s,
+    )
+
+
+def _conduct(
+    catalogue: Catalogue,
+    fixture: FixtureFacts,
+    recipe: Recipe,
+    begin: Callable[[Stations], BegunSession],
+    *,
+    resumed: BegunSession | None = None,
+    actuator: Actuator | None,
+    clock: CivilClock,
+    spool_folder: Path,
+    camera_factory: CameraFactory,
+    progress: Progress | None,
+    stop: threading.Event | None,
+    patience_s: float,
+    reopening_patience_s: float,
+) -> SessionOutcome:
+    """Make everything ready, begin the session and take its shots."""
     plan = expand(recipe, list(fixture.scenes))
     _refuse_simulated_clock(clock, fixture)
     spool = Spool(spool_folder)
     lease = lease_equipment(catalogue, fixture.resources)
     try:
-        with Stations(fixture.cameras, spool_folder, camera_factory) as stations:
-            _open_all(stations, clock)
+        with Stations(
+            fixture.cameras, spool_folder, camera_factory, reopening_patience_s
+        ) as stations:
+            _raise_first(stations.each(stations.all, lambda station: station.open(clock)))
             settled = reconcile_stations(catalogue, fixture, clock, spool, stations)
-            _require_offered(stations, plan)
-            require_space(catalogue, spool, fixture.cameras, plan)
-            with catalogue.writing() as transaction:
-                begun = begin_session(
-                    transaction,
-                    fixture,
-                    recipe,
-                    operator=operator,
-                    note=note,
-                    clock_source=clock.source,
-                    at=clock.now(),
-                )
-                for station in stations.all:
-                    add_opened(transaction, begun, station)
+            taken = _taken_before(catalogue, resumed, stations, plan)
+            steps = steps_of(plan, stations.all, taken.sequences)
+            left = [step.spec for step in steps]
+            _require_offered(stations, left)
+            require_space(catalogue, spool, fixture.cameras, left)
+            knowledge = load_knowledge(catalogue, fixture, recipe)
+            session = begin(stations)
+            steering = Steering(
+                catalogue, session, clock, lease, stop or threading.Event(), patience_s
+            )
             execution = Execution(
                 catalogue=catalogue,
                 fixture=fixture,
-                session=begun,
-                recipe=recipe,
-                plan=plan,
+                session=session,
+                frames_planned=len(plan) * len(stations.all),
+                attempts=recipe.attempts,
+                steps=StepQueue(steps),
+                attempts_made=taken.attempts,
                 stations=stations,
+                knowledge=knowledge,
                 spool=spool,
                 lease=lease,
-                actuator=actuator,
+                steering=steering,
+                actuator=actuator or PromptActuator(steering.ask),
                 clock=clock,
                 progress=progress or (lambda _done, _total: None),
-                stop=stop or threading.Event(),
+                frames_done=sum(len(sequences) for sequences in taken.sequences.values()),
             )
             return execution.run(settled_by_reconciling=len(settled.settled))
     finally:
         lease.release()
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What earlier runs of a session did, by station: sequences taken, and attempts made."""
+
+    sequences: Mapping[Station, frozenset[int]]
+    attempts: Mapping[tuple[Station, int], int]
+
+
+def _taken_before(
+    catalogue: Catalogue,
+    session: BegunSession | None,
+    stations: Stations,
+    plan: Sequence[ShotSpec],
+) -> _Taken:
+    if session is None:
+        return _Taken({}, {})
+    with catalogue.reading() as transaction:
+        earlier = earlier_shots(transaction, session.session_id)
+    by_camera = {station.facts.camera_id: station for station in stations.all}
+    # cameras that cooled down are warmed up again
+    warm_up = {spec.sequence for spec in plan if spec.warm_up}
+    sequences = {
+        by_camera[camera_id]: frozenset(taken - warm_up)
+        for camera_id, taken in earlier.registered.items()
+        if camera_id in by_camera
+    }
+    attempts = {
+        (by_camera[camera_id], sequence): made
+        for (camera_id, sequence), made in earlier.attempts.items()
+        if camera_id in by_camera
+    }
+    return _Taken(sequences, attempts)
+
+
+def _refuse_old(uuid: str, started_at: datetime, now: datetime) -> None:
+    if now - started_at > RESUMABLE_FOR:
+        hours = RESUMABLE_FOR.total_seconds() / 3600
+        raise SessionNotResumableError(
+            f"session {uuid} began at {started_at.isoformat(sep=' ', timespec='minutes')}, more"
+            f" than {hours:g} hours ago, and stands for that moment of ageing: run the recipe as a"
+            " new session"
+        )
 
 
 def _refuse_simulated_clock(clock: CivilClock, fixture: FixtureFacts) -> None:
@@ -135,8 +335,13 @@ def _refuse_simulated_clock(clock: CivilClock, fixture: FixtureFacts) -> None:
         )
 
 
-def _open_all(stations: Stations, clock: CivilClock) -> None:
-    _raise_first(stations.each(stations.all, lambda station: station.open(clock)))
+def _note_opened(
+    transaction: Transaction, session: BegunSession, stations: Stations, at: datetime
+) -> None:
+    for station in stations.all:
+        add_session_event(
+            transaction, session.session_id, "camera-opened", at, opened_event(station)
+        )
 
 
 def _require_offered(stations: Stations, plan: Sequence[ShotSpec]) -> None:

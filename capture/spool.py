@@ -142,6 +142,10 @@ class Spool:
                 partial.unlink(missing_ok=True)
                 raise
 
+    def is_sealed(self, shot_uuid: str) -> bool:
+        """Return whether a shot is complete and durable here."""
+        return self._sidecar(shot_uuid).exists()
+
     def read(self, shot_uuid: str) -> SpooledShot | None:
         """Return a sealed shot, None if it is not sealed; its files are not read.
 

@@ -1,35 +1,69 @@
-"""Stations: the cameras of a session with what each needs, opened and worked in parallel.
+"""Stations: the cameras of a session with what each needs, worked in parallel.
 
-Every camera is blocking, so each has a thread of this process; none of them touches the catalogue.
+Every camera is blocking, so each has two threads of this process: one gives it its orders, the
+other examines and stores what it brought, so that the camera exposes meanwhile. None of them
+touches the catalogue.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from capture.cameras.gphoto2_camera import Gphoto2Camera
-from capture.cameras.protocol import Camera, CameraIdentity
+from capture.cameras.protocol import (
+    Camera,
+    CameraIdentity,
+    CameraSettings,
+    ReadBack,
+    Release,
+)
 from capture.checks import ClockSkew
-from capture.errors import CameraBusyError, CaptureError
+from capture.errors import CameraBusyError, CameraError, CaptureError
 from capture.examination import CameraFacts, Examiner
+from capture.spool import Spool, SpooledFile
 from datastore.clocks import CivilClock, Deadline
 from datastore.errors import DatastoreError
 
 CameraFactory = Callable[[str, str, Path], Camera]
 """Makes a closed camera from address, expected serial and spool folder."""
 
-BUSY_PATIENCE_S: Final = 6.0
-"""How long a camera may stay busy at the start: a killed session lets go of it after a moment."""
+OPENING_PATIENCE_S: Final = 6.0
+"""How long a camera may fail to open at the start: a killed session lets go after a moment."""
 
-_BUSY_PAUSE_S: Final = 0.3
+REOPENING_PATIENCE_S: Final = 20.0
+"""How long a camera that failed in a session is waited for, each time."""
+
+_PAUSE_S: Final = 0.3
+_CLOCK_JUMP: Final = timedelta(seconds=2)
 Result = TypeVar("Result")
+Failure = CaptureError | DatastoreError
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What was found when a station was made ready for a shot.
+
+    Attributes
+    ----------
+    read_back
+        The settings as the camera shows them.
+    was_opened
+        Whether it had to be opened first.
+    clock_jump_s
+        By how much the camera's clock jumped since the last shot, None if it did not.
+    """
+
+    read_back: ReadBack
+    was_opened: bool
+    clock_jump_s: float | None
 
 
 class Station:
@@ -42,42 +76,145 @@ class Station:
     camera, examiner
         What takes its shots and what examines them.
     identity, skew
-        As found at the latest opening; None before.
-    opened_at, opened_s
-        Civil and monotonic time of the latest opening.
+        As found at the latest opening, the skew as of the latest shot; None before.
+    opened_at
+        Civil time of the latest opening; None before.
+    failed_openings
+        How often in a row it could not be opened.
     """
 
-    def __init__(self, facts: CameraFacts, camera: Camera) -> None:
+    def __init__(self, facts: CameraFacts, camera: Camera, patience_s: float) -> None:
         self.facts = facts
         self.camera = camera
         self.examiner = Examiner()
         self.identity: CameraIdentity | None = None
         self.skew: ClockSkew | None = None
         self.opened_at: datetime | None = None
-        self.opened_s: float | None = None
+        self.failed_openings = 0
+        self._patience_s = patience_s
+        self._opened_s = 0.0
+        self._released: tuple[datetime, float] | None = None
+        self._discards: list[tuple[str, Sequence[SpooledFile]]] = []
+        self._is_suspect = False
 
-    def open(self, clock: CivilClock) -> None:
-        """Open the camera and measure its clock; waits for a while where it is busy.
+    def open(self, clock: CivilClock, patience_s: float = OPENING_PATIENCE_S) -> None:
+        """Open the camera and measure its clock; tries again for a while where that may help.
 
         Raises
         ------
         CaptureError
             If it cannot be opened.
         """
-        deadline = Deadline.after(BUSY_PATIENCE_S)
+        # what the card holds from before may have been renamed: only its bytes tell later
+        self._discards.clear()
+        self._is_suspect = False
+        deadline = Deadline.after(patience_s)
         while True:
             try:
                 self.identity = self.camera.open()
                 break
-            except CameraBusyError:
-                if deadline.expired:
+            except CaptureError as error:
+                if (
+                    not getattr(error, "retryable", isinstance(error, CameraBusyError))
+                    or deadline.expired
+                ):
+                    self.failed_openings += 1
                     raise
-                time.sleep(_BUSY_PAUSE_S)
+                time.sleep(_PAUSE_S)
+        self.failed_openings = 0
+        self.skew = self._measured_skew(clock)
+        self.opened_at = clock.now()
+        self._opened_s = time.monotonic()
+        self._released = None
+
+    def prepare(self, settings: CameraSettings, clock: CivilClock, spool: Spool) -> Readiness:
+        """Make the camera ready for a shot.
+
+        Card copies that may go are deleted. A camera that is closed, suspect or due for recycling
+        is opened anew.
+
+        Raises
+        ------
+        CaptureError
+            If the camera fails or does not take the settings.
+        """
+        self.delete_discards(spool)
+        was_opened = False
+        if self._is_suspect or getattr(self.camera, "wants_recycling", False):
+            self.camera.close()
+        if not self.camera.is_open:
+            self.open(clock, self._patience_s)
+            was_opened = True
+        skew = self._measured_skew(clock)
+        jump_s = _jump_s(self.skew, skew)
+        self.skew = skew
+        return Readiness(self.camera.settings.apply(settings), was_opened, jump_s)
+
+    def release(self, shot_uuid: str, settings: CameraSettings, planned_at: datetime) -> Release:
+        """Release the shutter; returns once the camera is free for its next exposure."""
+        self._released = (planned_at, time.monotonic())
+        return self.camera.trigger.release(shot_uuid, settings)
+
+    def suspect(self) -> None:
+        """Have the camera opened anew before its next shot: it delivered what was not asked for."""
+        self._is_suspect = True
+
+    def discard(self, shot_uuid: str, files: Sequence[SpooledFile]) -> None:
+        """Have the card's copies of a registered shot deleted before the next shot."""
+        self._discards.append((shot_uuid, files))
+
+    def delete_discards(self, spool: Spool) -> None:
+        """Delete the card copies that may go; where that fails, the spool remembers them."""
+        while self._discards and self.camera.is_open:
+            uuid, files = self._discards[0]
+            for file in files:
+                self.camera.files.delete(file.camera_folder, file.camera_name)
+            spool.clear(uuid)
+            self._discards.pop(0)
+
+    def finish(self, spool: Spool) -> None:
+        """Delete what may go and close the camera; never raises."""
+        try:
+            self.delete_discards(spool)
+        except CameraError:
+            # the spool remembers what the next reconciliation has to delete
+            pass
+        finally:
+            self.camera.close()
+
+    def since_opened_s(self, now: datetime, clock: CivilClock) -> float | None:
+        """Return how long the camera has been open, None while it is closed."""
+        if self.opened_at is None or not self.camera.is_open:
+            return None
+        return _elapsed_s(self.opened_at, self._opened_s, now, clock)
+
+    def since_last_shot_s(self, now: datetime, clock: CivilClock) -> float | None:
+        """Return the time since the previous release, None for the first since opening."""
+        if self._released is None:
+            return None
+        return _elapsed_s(*self._released, now, clock)
+
+    def _measured_skew(self, clock: CivilClock) -> ClockSkew | None:
         before = clock.now()
         shown = self.camera.settings.clock_s()
-        self.opened_at = clock.now()
-        self.opened_s = time.monotonic()
-        self.skew = None if shown is None else ClockSkew.measured(shown, before, self.opened_at)
+        return None if shown is None else ClockSkew.measured(shown, before, clock.now())
+
+
+def _elapsed_s(at: datetime, monotonic_s: float, now: datetime, clock: CivilClock) -> float:
+    # the host's civil clock may be set back; a simulated one runs at a pace of its own
+    if clock.source == "host":
+        return round(time.monotonic() - monotonic_s, 3)
+    return round((now - at).total_seconds(), 3)
+
+
+def _jump_s(before: ClockSkew | None, after: ClockSkew | None) -> float | None:
+    if before is None or after is None:
+        return None
+    if after.lowest > before.highest + _CLOCK_JUMP:
+        return round((after.lowest - before.highest).total_seconds(), 1)
+    if after.highest < before.lowest - _CLOCK_JUMP:
+        return round((after.highest - before.lowest).total_seconds(), 1)
+    return None
 
 
 class Stations:
@@ -91,6 +228,8 @@ class Stations:
         Where their files go.
     camera_factory
         Makes each camera.
+    patience_s
+        How long a camera that failed is waited for, in seconds.
     """
 
     def __init__(
@@ -98,12 +237,15 @@ class Stations:
         cameras: Sequence[CameraFacts],
         spool_folder: Path,
         camera_factory: CameraFactory = Gphoto2Camera,
+        patience_s: float = REOPENING_PATIENCE_S,
     ) -> None:
         self.all = [
-            Station(facts, camera_factory(facts.address, facts.serial, spool_folder))
+            Station(facts, camera_factory(facts.address, facts.serial, spool_folder), patience_s)
             for facts in cameras
         ]
-        self._threads = ThreadPoolExecutor(max(1, len(self.all)), thread_name_prefix="camera")
+        count = max(1, len(self.all))
+        self._orders = ThreadPoolExecutor(count, thread_name_prefix="camera")
+        self._ingests = ThreadPoolExecutor(count, thread_name_prefix="ingest")
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -120,18 +262,35 @@ class Stations:
     ) -> None:
         """Close every camera and end every process."""
         self.each(self.all, lambda station: station.camera.close())
-        self._threads.shutdown()
+        self._orders.shutdown()
+        self._ingests.shutdown()
         self._stack.close()
 
     def each(
         self, stations: Sequence[Station], work: Callable[[Station], Result]
-    ) -> dict[Station, Result | CaptureError | DatastoreError]:
+    ) -> dict[Station, Result | Failure]:
         """Do something at several stations at once; a failure takes the place of its result."""
-        futures = {station: self._threads.submit(work, station) for station in stations}
-        results: dict[Station, Result | CaptureError | DatastoreError] = {}
-        for station, future in futures.items():
-            try:
-                results[station] = future.result()
-            except (CaptureError, DatastoreError) as error:
-                results[station] = error
-        return results
+        return outcomes(self.order(stations, work))
+
+    def order(
+        self, stations: Sequence[Station], work: Callable[[Station], Result]
+    ) -> dict[Station, Future[Result]]:
+        """Begin to give orders to several cameras at once."""
+        return {station: self._orders.submit(work, station) for station in stations}
+
+    def ingest(
+        self, stations: Sequence[Station], work: Callable[[Station], Result]
+    ) -> dict[Station, Future[Result]]:
+        """Begin to work on what several cameras brought, beside their next exposure."""
+        return {station: self._ingests.submit(work, station) for station in stations}
+
+
+def outcomes(futures: Mapping[Station, Future[Result]]) -> dict[Station, Result | Failure]:
+    """Wait for the work at several stations; a failure takes the place of its result."""
+    results: dict[Station, Result | Failure] = {}
+    for station, future in futures.items():
+        try:
+            results[station] = future.result()
+        except (CaptureError, DatastoreError) as error:
+            results[station] = error
+    return results

@@ -69,6 +69,7 @@ def test_nothing_open_is_nothing_to_do(laboratory: Laboratory) -> None:
 
 
 def test_a_sealed_shot_is_registered_from_the_spool(laboratory: Laboratory) -> None:
+    laboratory.empty_card(NIKON)
     shot = plan(laboratory)
     shoot(laboratory, shot.uuid)
     result = settle(laboratory)

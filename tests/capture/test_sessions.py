@@ -215,8 +215,10 @@ def test_an_interrupt_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
 
     outcome = laboratory.run(recipe(DARKS), NIKON, stop=stop, progress=interrupt)
     assert (outcome.state, outcome.exit_code) == ("aborted", 130)
-    assert outcome.frames_registered == 2
-    assert [shot["events"][-1] for shot in laboratory.shots()] == ["registered"] * 2
+    # the next shot may have been exposing already when the second one was told of
+    assert 2 <= outcome.frames_registered <= 3
+    states = [shot["events"][-1] for shot in laboratory.shots()]
+    assert states == ["registered"] * outcome.frames_registered
     assert session_events(laboratory)[-1] == "aborted"
 
 
@@ -337,13 +339,17 @@ def test_a_frame_that_met_a_full_disk_is_taken_from_the_card_later(
     )
     assert (outcome.state, outcome.exit_code) == ("failed", 1)
     assert "free some space" in (outcome.reason or "")
-    assert [shot["events"][-1] for shot in laboratory.shots()] == ["planned"]
+    assert outcome.exit_reason == "disk-full"
+    # the next shot may have been exposing already
+    left_open = len(laboratory.shots())
+    assert [shot["events"][-1] for shot in laboratory.shots()] == ["planned"] * left_open
     again = laboratory.run(recipe(ONE_DARK), NIKON)
-    assert (again.state, again.settled_by_reconciling) == ("completed", 1)
-    recovered, _ = laboratory.shots()
-    assert recovered["events"][-1] == "registered"
-    assert recovered["verdict"] == "accepted"
-    assert laboratory.catalogue.store.verify(recovered["assets"]["raw"])
+    assert (again.state, again.settled_by_reconciling) == ("completed", left_open)
+    *recovered, _ = laboratory.shots()
+    for shot in recovered:
+        assert shot["events"][-1] == "registered"
+        assert shot["verdict"] == "accepted"
+        assert laboratory.catalogue.store.verify(shot["assets"]["raw"])
 
 
 def test_a_session_stops_when_its_lease_is_lost(laboratory: Laboratory) -> None:
