@@ -6,9 +6,18 @@ from typing import ClassVar
 
 
 class CaptureError(Exception):
-    """Base of every error of capture: the work failed."""
+    """Base of every error of capture: the work failed.
+
+    Attributes
+    ----------
+    exit_code
+        Status of a command that ends with it.
+    retryable
+        Whether the same may succeed a moment later without anybody's help.
+    """
 
     exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
 
 
 class RequestError(CaptureError):
@@ -64,9 +73,13 @@ class CameraError(CaptureError):
 class CameraLostError(CameraError):
     """A camera does not answer, or the connection to it broke."""
 
+    retryable: ClassVar[bool] = True
+
 
 class CameraBusyError(CameraError):
     """A camera says that it is busy, or that another program holds it."""
+
+    retryable: ClassVar[bool] = True
 
 
 class CameraTimeoutError(CameraError):

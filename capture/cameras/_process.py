@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from capture import errors
@@ -39,13 +41,18 @@ _DRIVER_SETTINGS: Final = "ptp2=cachetime=0\n"
 class WorkerProcess:
     """A running worker with a home folder of its own.
 
+    Parameters
+    ----------
+    environment
+        Variables for its environment besides those of this process.
+
     Attributes
     ----------
     announcements
         What its writer says of its shots.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         _remove_abandoned_homes()
         self._home = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
         settings = self._home / ".gphoto" / "settings"
@@ -65,7 +72,7 @@ class WorkerProcess:
                 stdout=said,
                 stderr=said,
                 pass_fds=descriptors,
-                env=self._environment(),
+                env={**self._environment(), **environment},
                 start_new_session=True,
             )
         self.announcements = Announcements(listening)

@@ -7,6 +7,7 @@ previous shot's file for ever after.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from capture.cameras._process import WorkerProcess
@@ -27,15 +28,26 @@ class Supervisor:
         The camera's serial if it is known.
     deadline_s
         How long an order may take that says nothing else, in seconds.
+    environment
+        Variables for the worker's environment besides those of this process.
     """
 
-    def __init__(self, address: str, port_path: str, serial: str | None, deadline_s: float) -> None:
+    def __init__(
+        self,
+        address: str,
+        port_path: str,
+        serial: str | None,
+        deadline_s: float,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._environment = dict(environment)
         self._address = address
         self._port_path = port_path
         self._named = "the camera" if serial is None else f"camera {serial}"
         self._deadline_s = deadline_s
         self._worker: WorkerProcess | None = None
         self._shots: dict[str, WorkerProcess] = {}
+        self._shots_of_worker = 0
         # an interrupted session closes its cameras while their last orders may still be at work
         self._lock = threading.RLock()
 
@@ -44,11 +56,17 @@ class Supervisor:
         """Process number of the worker, None without one."""
         return None if self._worker is None else self._worker.pid
 
+    @property
+    def shots(self) -> int:
+        """How many shots the worker had in hand so far."""
+        return self._shots_of_worker
+
     def start(self) -> None:
         """Start a fresh worker, in place of the last one."""
         with self._lock:
             self.end()
-            self._worker = WorkerProcess()
+            self._worker = WorkerProcess(self._environment)
+            self._shots_of_worker = 0
 
     def order(self, order: str, timeout_s: float | None = None, /, **arguments: Any) -> Any:
         """Give an order and return its result; the worker is killed if it fails.
@@ -77,6 +95,7 @@ class Supervisor:
         with self._lock:
             result = self.order(order, timeout_s, shot_uuid=shot_uuid, **arguments)
             assert self._worker is not None
+            self._shots_of_worker += 1
             self._worker.announcements.expect(shot_uuid)
             self._shots[shot_uuid] = self._worker
             return result

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from capture.cameras._supervisor import Supervisor
@@ -21,6 +22,9 @@ from capture.spool import Spool
 
 MARGIN_S: Final = 15.0
 """How much longer than the exposure and its noise reduction a camera may take, in seconds."""
+
+RECYCLE_AFTER: Final = 300
+"""Shots of one worker: libgphoto2 leaks, and cameras that were busy for hundreds of shots hang."""
 
 
 def port_path(address: str) -> str:
@@ -174,6 +178,10 @@ class Gphoto2Camera:
         Where its files go.
     margin_s
         Added to every deadline, in seconds.
+    recycle_after
+        After so many shots the camera wants to be opened anew.
+    environment
+        Variables for the worker's environment besides those of this process.
 
     Attributes
     ----------
@@ -184,13 +192,21 @@ class Gphoto2Camera:
     """
 
     def __init__(
-        self, address: str, serial: str | None, spool_folder: Path, margin_s: float = MARGIN_S
+        self,
+        address: str,
+        serial: str | None,
+        spool_folder: Path,
+        margin_s: float = MARGIN_S,
+        *,
+        recycle_after: int = RECYCLE_AFTER,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.address = address
         self._serial = serial
         self._port_path = port_path(address)
         self._spool = Spool(spool_folder)
-        self._supervisor = Supervisor(address, self._port_path, serial, margin_s)
+        self._recycle_after = recycle_after
+        self._supervisor = Supervisor(address, self._port_path, serial, margin_s, environment)
         self.settings = Gphoto2Settings(self._supervisor)
         self.trigger = Gphoto2Trigger(self._supervisor, margin_s)
         self.files = Gphoto2Files(self._supervisor, self._spool, margin_s)
@@ -199,6 +215,11 @@ class Gphoto2Camera:
     def is_open(self) -> bool:
         """Whether a worker holds the camera open."""
         return self._supervisor.pid is not None
+
+    @property
+    def wants_recycling(self) -> bool:
+        """Whether the worker took as many shots as one should: its library leaks."""
+        return self.is_open and self._supervisor.shots >= self._recycle_after
 
     @property
     def worker_pid(self) -> int | None:

@@ -184,6 +184,11 @@ class Camera(Protocol):
         """Whether the camera is held open."""
         ...
 
+    @property
+    def wants_recycling(self) -> bool:
+        """Whether it should be closed and opened anew before the next shot: its process is old."""
+        ...
+
     def open(self) -> CameraIdentity:
         """Open the camera, verify its serial and bring it to the state that sessions need."""
         ...

@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ import pytest
 
 from capture.cameras._process import WorkerProcess
 from capture.cameras.gphoto2_camera import Gphoto2Camera, port_path
+from capture.cameras.opening import open_patiently
 from capture.cameras.protocol import CameraSettings
 from capture.errors import (
     AddressError,
@@ -230,6 +232,41 @@ def test_a_stopped_worker_meets_its_deadline_and_is_killed(nikon: Gphoto2Camera)
     with pytest.raises(CameraTimeoutError, match="no answer to apply"):
         nikon.settings.apply(RAW)
     assert not Path(f"/proc/{worker}").exists()
+
+
+def test_patience_waits_for_a_busy_camera_and_for_nothing_that_cannot_change(
+    nikon: Gphoto2Camera, tmp_path: Path
+) -> None:
+    with closing(quick_camera(nikon.address, NIKON, tmp_path)) as rival:
+        threading.Timer(0.7, nikon.close).start()
+        began = time.monotonic()
+        assert open_patiently(rival, patience_s=10.0).serial == NIKON
+        assert 0.5 < time.monotonic() - began < 6.0
+        with closing(quick_camera(nikon.address, GENERIC, tmp_path)) as stranger:
+            rival.close()
+            began = time.monotonic()
+            with pytest.raises(WrongSerialError):
+                open_patiently(stranger, patience_s=30.0)
+            assert time.monotonic() - began < 6.0
+
+
+def test_a_worker_wants_recycling_after_its_share_of_shots(
+    virtual: RunningFixture, tmp_path: Path
+) -> None:
+    camera = Gphoto2Camera(virtual.cameras[NIKON], NIKON, tmp_path, MARGIN_S, recycle_after=2)
+    with closing(camera):
+        for _ in range(2):
+            camera.open()
+            camera.settings.apply(RAW)
+            workers = set()
+            for wanted in (False, True):
+                delivery = shoot(camera, str(uuid.uuid4()), RAW)
+                assert camera.wants_recycling is wanted
+                workers.add(camera.worker_pid)
+                camera.files.delete(delivery.files[0].camera_folder, delivery.files[0].camera_name)
+            assert len(workers) == 1
+            camera.close()
+            assert not camera.wants_recycling
 
 
 def test_the_homes_of_killed_workers_are_removed_by_the_next(
