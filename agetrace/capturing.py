@@ -34,6 +34,7 @@ def run_recipe(
     operator: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     stop: threading.Event | None = None,
+    begun: Callable[[str], None] | None = None,
 ) -> SessionOutcome:
     """Run one session as the home's settings say.
 
@@ -61,6 +62,52 @@ def run_recipe(
         operator=operator,
         progress=progress,
         stop=stop,
+        patience_s=home.settings.operator.patience_s,
+        begun=begun,
+    )
+
+
+def go_on(
+    home: Home,
+    catalogue: Catalogue,
+    session_uuid: str,
+    *,
+    operator: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    stop: threading.Event | None = None,
+) -> SessionOutcome | None:
+    """Go on with a session: wake a paused one that runs elsewhere (None), else take the rest here.
+
+    Raises
+    ------
+    HomeError
+        If the settings of the clock are incomplete.
+    capture.errors.CaptureError
+        If there is no such session, it cannot be gone on with, or the work fails.
+    """
+    from capture.attendance import ask_session, find_session, state_of
+    from capture.leasing import is_leased
+    from capture.sessions import resume_session
+
+    clock = clock_of(home)
+    with catalogue.reading() as transaction:
+        session = find_session(transaction, session_uuid)
+        is_paused = state_of(transaction, session.id) == "paused"
+        revision = session.fixture_revision
+        fixture_name = "" if revision is None else revision.fixture.name
+    if is_paused and is_leased(catalogue, [f"fixture:{fixture_name}"]):
+        ask_session(catalogue, session.uuid, "resume", operator=operator, at=clock.now())
+        return None
+    return resume_session(
+        catalogue,
+        session.uuid,
+        actuator=lambda name: actuator_of(home, name),
+        clock=clock,
+        spool_folder=home.spool_root,
+        operator=operator,
+        progress=progress,
+        stop=stop,
+        patience_s=home.settings.operator.patience_s,
     )
 
 

@@ -17,6 +17,7 @@ from typing import Final
 from sqlalchemy import select
 
 from datastore.catalogue import Catalogue
+from datastore.clocks import database_now
 from datastore.leases import Lease, acquire
 from datastore.tables import Lease as LeaseRow
 
@@ -67,6 +68,15 @@ def lease_equipment(catalogue: Catalogue, resources: Sequence[str]) -> Equipment
     """
     _release_abandoned(catalogue, resources)
     return EquipmentLease(acquire(catalogue, resources, _this_process(), LEASE_S))
+
+
+def is_leased(catalogue: Catalogue, resources: Sequence[str]) -> bool:
+    """Tell whether a session that may still run holds one of some resources."""
+    _release_abandoned(catalogue, resources)
+    with catalogue.reading() as transaction:
+        held = LeaseRow.expires_at > database_now(transaction)
+        query = select(LeaseRow.resource).where(LeaseRow.resource.in_(resources), held)
+        return transaction.scalar(query.limit(1)) is not None
 
 
 def _this_process() -> str:
