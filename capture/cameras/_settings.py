@@ -24,11 +24,12 @@ _PREPARED: Final = (
     ("autoiso", "Off"),
     ("longexpnr", "Off"),
     ("highisonr", "Off"),
+    ("drivemode", "Single"),
 )
 """State that every session needs: files kept on the card, and no processing in the camera."""
 
-_MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", "longexpnr"})
-_MANUAL_PROGRAM: Final = ("expprogram", "M")
+_MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", "longexpnr", "drivemode"})
+_MANUAL_PROGRAMS: Final = (("expprogram", "M"), ("autoexposuremode", "Manual"))
 
 _SETTLING_S: Final = 0.5
 _POLL_S: Final = 0.004
@@ -50,9 +51,14 @@ class Settings:
         return {
             "make": self.make,
             "model": self._text("cameramodel") or "",
-            "serial": self._text("serialnumber") or "",
+            "serial": self._serial(),
             "firmware": self._text("deviceversion"),
         }
+
+    def _serial(self) -> str:
+        # where a camera shows both, this is the one on its plate and in its files
+        plate = self._text("eosserialnumber") if "eosserialnumber" in self._names else None
+        return plate or self._text("serialnumber") or ""
 
     def prepare(self) -> None:
         """Bring the camera to the state that every session needs.
@@ -71,12 +77,12 @@ class Settings:
             self._set(name, widget, wanted)
             if name in _MUST_HOLD:
                 self._await_value(name, wanted)
-        name, wanted = _MANUAL_PROGRAM
-        if name in self._names and self._text(name) != wanted:
-            raise SettingNotAppliedError(
-                f"the camera at {self._connection.address} is not in manual mode ({name} is"
-                f" {self._text(name)}): turn its mode dial to M"
-            )
+        for name, wanted in _MANUAL_PROGRAMS:
+            if name in self._names and (shown := self._text(name)) != wanted:
+                raise SettingNotAppliedError(
+                    f"the camera at {self._connection.address} is not in manual mode ({name} is"
+                    f" {shown}): turn its mode dial to M"
+                )
 
     def offered(self) -> dict[str, list[str]]:
         """Return the choices of every field of a recipe."""

@@ -29,6 +29,14 @@ NAMES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 _RAW_WORDS: Final = ("raw", "nef", "cr2", "cr3", "arw", "dng", "orf", "rw2", "raf", "pef")
 _JPEG_WORDS: Final = ("jpeg", "jpg", "fine", "norm", "basic")
 
+_NOT_WHOLE: Final = ("mraw", "sraw", "craw", "heif")
+"""RAW that is reduced or lossy, and files that nothing here reads: never chosen, never meant."""
+
+_EOS_FORMAT: Final = re.compile(
+    r"(?P<only_raw>RAW)|(?P<raw>RAW \+ )?(?P<coarse>c?)(?P<size>[LMS])[123]?"
+)
+"""How the driver writes Canon's image formats: `L`, `RAW + cL`; c is the coarser compression."""
+
 _NUMBERED_QUALITIES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
         "Agetrace": MappingProxyType(
@@ -100,7 +108,12 @@ def parse_image_quality(text: str, make: str) -> str | None:
     numbered = _NUMBERED_QUALITIES.get(make, {}).get(text)
     if numbered is not None:
         return numbered
+    eos = _EOS_FORMAT.fullmatch(text)
+    if eos is not None:
+        return "raw" if eos["only_raw"] else "raw+jpeg" if eos["raw"] else "jpeg"
     lower = text.lower()
+    if any(word in lower for word in _NOT_WHOLE):
+        return None
     has_raw = any(word in lower for word in _RAW_WORDS)
     has_jpeg = any(word in lower for word in _JPEG_WORDS)
     if has_raw:
@@ -109,7 +122,7 @@ def parse_image_quality(text: str, make: str) -> str | None:
 
 
 def image_quality_choice(wanted: str, choices: Sequence[str], make: str) -> str:
-    """Return the best choice of an image quality: the finest JPEG where several fit.
+    """Return the best choice of an image quality: the largest and finest JPEG where several fit.
 
     Raises
     ------
@@ -122,15 +135,19 @@ def image_quality_choice(wanted: str, choices: Sequence[str], make: str) -> str:
             f"image_quality {wanted} is not offered; the choices are {', '.join(choices)}"
         )
     # cameras and drivers list their qualities upwards where no word says which is the finest
-    return max(enumerate(fitting), key=lambda item: (_fineness(item[1]), item[0]))[1]
+    return max(enumerate(fitting), key=lambda item: (*_fineness(item[1]), item[0]))[1]
 
 
-def _fineness(text: str) -> int:
+def _fineness(text: str) -> tuple[int, int]:
+    """Return the ranks of a quality's size, where words tell it, and of its compression."""
+    eos = _EOS_FORMAT.fullmatch(text)
+    if eos is not None and eos["size"]:
+        return "SML".index(eos["size"]), 0 if eos["coarse"] else 1
     lower = text.lower()
-    for rank, word in ((3, "fine"), (2, "norm"), (1, "basic")):
-        if word in lower:
-            return rank
-    return 0
+    size = next((rank for rank, word in enumerate(("small", "medium")) if word in lower), 2)
+    return size, next(
+        (rank for rank, word in ((3, "fine"), (2, "norm"), (1, "basic")) if word in lower), 0
+    )
 
 
 def choice_for(field: str, wanted: object, choices: Sequence[str], make: str) -> str:

@@ -59,7 +59,14 @@ def test_f_numbers_are_meant_as_written(wanted: float, expected: str) -> None:
 NIKON_QUALITIES = [
     "JPEG Basic", "JPEG Normal", "JPEG Fine", "NEF (Raw)", "NEF+Basic", "NEF+Normal", "NEF+Fine",
 ]  # fmt: skip
-EOS_QUALITIES = ["Large Fine JPEG", "Large Normal JPEG", "RAW", "RAW + Large Fine JPEG"]
+EOS_QUALITIES = [
+    "Large Fine JPEG", "Large Normal JPEG", "Medium Fine JPEG", "Small Fine JPEG", "RAW",
+    "RAW + Large Fine JPEG", "RAW + Medium Fine JPEG", "sRAW", "sRAW + Large Fine JPEG",
+]  # fmt: skip
+EOS_FORMATS = [
+    "L", "cL", "M1", "cM1", "M2", "S1", "cS1", "S3", "RAW + L", "RAW + cL", "RAW + S3", "mRAW + L",
+    "sRAW + S3", "RAW", "mRAW", "sRAW", "cRAW", "cRAW + L",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -71,12 +78,23 @@ EOS_QUALITIES = ["Large Fine JPEG", "Large Normal JPEG", "RAW", "RAW + Large Fin
         ("raw", EOS_QUALITIES, "Canon Inc.", "RAW"),
         ("raw+jpeg", EOS_QUALITIES, "Canon Inc.", "RAW + Large Fine JPEG"),
         ("jpeg", EOS_QUALITIES, "Canon Inc.", "Large Fine JPEG"),
+        ("raw", EOS_FORMATS, "Canon Inc.", "RAW"),
+        ("raw+jpeg", EOS_FORMATS, "Canon Inc.", "RAW + L"),
+        ("jpeg", EOS_FORMATS, "Canon Inc.", "L"),
     ],
 )
 def test_image_qualities_are_understood(
     wanted: str, choices: list[str], make: str, expected: str
 ) -> None:
     assert choice_for("image_quality", wanted, choices, make) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["mRAW", "sRAW1", "cRAW", "cRAW + L", "sRAW + Large Fine JPEG", "RAW+HEIF (Fine)",
+             "Unknown value 53ff", "XL", "l"],
+)  # fmt: skip
+def test_reduced_lossy_and_unknown_files_are_never_meant(text: str) -> None:
+    assert parse_image_quality(text, "Canon Inc.") is None
 
 
 def test_numbered_qualities_of_an_unknown_make_are_not_guessed() -> None:
