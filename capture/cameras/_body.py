@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from capture.cameras._connection import Connection
 from capture.cameras._files import Files
+from capture.cameras._inspection import inspect
 from capture.cameras._settings import Settings
 from capture.cameras._trigger import Trigger
+from capture.cameras.capabilities import Capabilities
 from capture.errors import CameraError
 
 
@@ -35,6 +37,10 @@ class Body:
             self.close()
             raise
         self.trigger = Trigger(self._connection, self.files)
+
+    def inspect(self) -> Capabilities:
+        """Find out what the camera can do."""
+        return inspect(self._connection, self.settings)
 
     def close(self) -> None:
         """End the session with the camera; never raises."""

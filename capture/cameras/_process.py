@@ -58,12 +58,13 @@ class WorkerProcess:
         settings = self._home / ".gphoto" / "settings"
         settings.parent.mkdir()
         settings.write_text(_DRIVER_SETTINGS, encoding="ascii")
-        self._said = self._home / _MESSAGES
+        # held open, because a worker that dies of an error removes its home
+        self._said = (self._home / _MESSAGES).open("w+b")
         self._connection, orders = socket.socketpair()
         listening, announcing = socket.socketpair()
         descriptors = (orders.fileno(), announcing.fileno())
         arguments = [*map(str, descriptors), str(self._home)]
-        with orders, announcing, self._said.open("wb") as said:
+        with orders, announcing, (self._home / _MESSAGES).open("ab") as said:
             # the worker inherits the lock and holds it as long as it lives
             fcntl.flock(said, fcntl.LOCK_EX)
             self._process = subprocess.Popen(  # noqa: S603 (our own module)
@@ -134,6 +135,7 @@ class WorkerProcess:
             self._process.kill()
         self._process.wait()
         self.announcements.close(_END_S)
+        self._said.close()
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
@@ -149,10 +151,11 @@ class WorkerProcess:
         }
 
     def _last_words(self) -> str:
-        try:
-            said = self._said.read_bytes()[-_LAST_WORDS_BYTES:].decode(errors="replace")
-        except OSError:
-            said = ""
+        # its connection ends before its last message
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_END_S)
+        self._said.seek(0)
+        said = self._said.read()[-_LAST_WORDS_BYTES:].decode(errors="replace")
         lines = said.strip().splitlines()
         return lines[-1] if lines else "it left no message"
 

@@ -17,18 +17,21 @@ from capture.cameras._connection import Connection
 from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
 from capture.errors import SettingNotAppliedError, SettingNotOfferedError
 
+NOISE_REDUCTION: Final = "longexpnr"
+"""The driver's name of long-exposure noise reduction; Canon has it in menus that it hides."""
+
 _PREPARED: Final = (
     ("capturetarget", "Memory card"),
     ("recordingmedia", "Card"),
     ("autofocus", "Off"),
     ("autoiso", "Off"),
-    ("longexpnr", "Off"),
+    (NOISE_REDUCTION, "Off"),
     ("highisonr", "Off"),
     ("drivemode", "Single"),
 )
 """State that every session needs: files kept on the card, and no processing in the camera."""
 
-_MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", "longexpnr", "drivemode"})
+_MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", NOISE_REDUCTION, "drivemode"})
 _MANUAL_PROGRAMS: Final = (("expprogram", "M"), ("autoexposuremode", "Manual"))
 
 _SETTLING_S: Final = 0.5
@@ -36,14 +39,24 @@ _POLL_S: Final = 0.004
 
 
 class Settings:
-    """The settings of an open camera."""
+    """The settings of an open camera.
+
+    Attributes
+    ----------
+    names
+        What the driver calls each that the camera has.
+    make
+        The maker, as the camera states it.
+    read_back
+        The settings as they were last applied and shown.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._camera = connection.camera
         self.read_back: dict[str, Any] = {}
         with connection.translated("opening it"):
-            self._names = self._setting_names()
+            self.names = self._setting_names()
         self.make = self._text("manufacturer") or ""
 
     def identify(self) -> dict[str, str | None]:
@@ -57,8 +70,7 @@ class Settings:
 
     def _serial(self) -> str:
         # where a camera shows both, this is the one on its plate and in its files
-        plate = self._text("eosserialnumber") if "eosserialnumber" in self._names else None
-        return plate or self._text("serialnumber") or ""
+        return self.text_if_any("eosserialnumber") or self._text("serialnumber") or ""
 
     def prepare(self) -> None:
         """Bring the camera to the state that every session needs.
@@ -69,16 +81,16 @@ class Settings:
             If it keeps a state that would spoil the shots.
         """
         for name, wanted in _PREPARED:
-            if name not in self._names:
+            if name not in self.names:
                 continue
-            widget = self._widget(name)
-            if widget.get_value() == wanted or wanted not in _choices(widget):
+            widget = self.widget(name)
+            if widget.get_value() == wanted or wanted not in choices_of(widget):
                 continue
             self._set(name, widget, wanted)
             if name in _MUST_HOLD:
                 self._await_value(name, wanted)
         for name, wanted in _MANUAL_PROGRAMS:
-            if name in self._names and (shown := self._text(name)) != wanted:
+            if name in self.names and (shown := self._text(name)) != wanted:
                 raise SettingNotAppliedError(
                     f"the camera at {self._connection.address} is not in manual mode ({name} is"
                     f" {shown}): turn its mode dial to M"
@@ -87,16 +99,16 @@ class Settings:
     def offered(self) -> dict[str, list[str]]:
         """Return the choices of every field of a recipe."""
         return {
-            field: _choices(self._widget(name))
+            field: choices_of(self.widget(name))
             for field in NAMES
-            if (name := self._name_of(field)) is not None
+            if (name := self.name_of(field)) is not None
         }
 
     def clock_s(self) -> float | None:
         """Return the camera's clock as seconds since 1970, None if it shows none."""
-        if "datetime" not in self._names:
+        if "datetime" not in self.names:
             return None
-        value = self._widget("datetime").get_value()
+        value = self.widget("datetime").get_value()
         return float(value) if isinstance(value, int) and value > 0 else None
 
     def apply(self, wishes: Mapping[str, object]) -> dict[str, Any]:
@@ -125,7 +137,7 @@ class Settings:
                 self._await_value(name, choice)
             shown[name] = choice
         for field in NAMES.keys() - chosen.keys():
-            name_left = self._name_of(field)
+            name_left = self.name_of(field)
             if name_left is not None:
                 shown[name_left] = self._text(name_left) or ""
         self.read_back = self._understood(shown)
@@ -133,15 +145,15 @@ class Settings:
 
     def _choose(self, field: str, wanted: object) -> tuple[str, Any, str]:
         """Return name, widget and choice for a field of a recipe."""
-        name = self._name_of(field)
+        name = self.name_of(field)
         if name is None:
             raise SettingNotOfferedError(
                 f"the camera at {self._connection.address} has no setting for {field}; change the"
                 " recipe"
             )
-        widget = self._widget(name)
+        widget = self.widget(name)
         try:
-            return name, widget, choice_for(field, wanted, _choices(widget), self.make)
+            return name, widget, choice_for(field, wanted, choices_of(widget), self.make)
         except SettingNotOfferedError as error:
             raise SettingNotOfferedError(
                 f"the camera at {self._connection.address}: {error}; change the recipe"
@@ -151,11 +163,11 @@ class Settings:
         """Return the camera's texts as numbers, by field, and the texts themselves."""
 
         def number(field: str) -> Fraction | None:
-            return parse_number(shown.get(self._name_of(field) or "", ""))
+            return parse_number(shown.get(self.name_of(field) or "", ""))
 
         exposure, iso, f_number = number("exposure"), number("iso"), number("f_number")
-        quality = shown.get(self._name_of("image_quality") or "", "")
-        reduction = self._text("longexpnr") if "longexpnr" in self._names else None
+        quality = shown.get(self.name_of("image_quality") or "", "")
+        reduction = self.text_if_any(NOISE_REDUCTION)
         return {
             "exposure_s": None if exposure is None else float(exposure),
             "iso": None if iso is None else int(iso),
@@ -170,15 +182,36 @@ class Settings:
         paths = (str(found.get_name(index)) for index in range(len(found)))
         return frozenset(path.rsplit("/", 1)[-1] for path in paths)
 
-    def _name_of(self, field: str) -> str | None:
-        return next((name for name in NAMES[field] if name in self._names), None)
+    def name_of(self, field: str) -> str | None:
+        """Return the driver's name of a field of a recipe, None if the camera has none."""
+        return next((name for name in NAMES[field] if name in self.names), None)
 
-    def _widget(self, name: str) -> Any:
+    def widget(self, name: str) -> Any:
+        """Return a setting as the library shows it at this moment."""
         with self._connection.translated(f"reading its setting {name}"):
             return self._camera.get_single_config(name)
 
+    def text_if_any(self, name: str) -> str | None:
+        """Return a setting's text, None if the camera has no such setting."""
+        return self._text(name) if name in self.names else None
+
+    def is_writable(self, name: str) -> bool:
+        """Tell whether a setting can be set from here."""
+        return not self.widget(name).get_readonly()
+
+    def set_verified(self, name: str, choice: str) -> None:
+        """Set a setting to one of its choices.
+
+        Raises
+        ------
+        SettingNotAppliedError
+            If the camera took it without an error and shows another value.
+        """
+        self._set(name, self.widget(name), choice)
+        self._await_value(name, choice)
+
     def _text(self, name: str) -> str | None:
-        value = self._widget(name).get_value()
+        value = self.widget(name).get_value()
         return None if value is None else str(value)
 
     def _set(self, name: str, widget: Any, choice: str) -> None:
@@ -197,7 +230,8 @@ class Settings:
             time.sleep(_POLL_S)
 
 
-def _choices(widget: Any) -> list[str]:
+def choices_of(widget: Any) -> list[str]:
+    """Return the choices of a setting; none if it is of a kind without any."""
     try:
         return [str(choice) for choice in widget.get_choices()]
     except gphoto2.GPhoto2Error:

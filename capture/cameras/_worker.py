@@ -43,6 +43,7 @@ class _Worker:
             "offered": lambda: self._body.settings.offered(),
             "clock": lambda: self._body.settings.clock_s(),
             "apply": lambda wishes: self._body.settings.apply(wishes),
+            "capabilities": lambda: self._body.inspect().to_json(),
             "release": self._release,
             "list_card": lambda: self._body.files.list_card(),
             "fetch": self._fetch,

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from capture.cameras._supervisor import Supervisor
+from capture.cameras.capabilities import Capabilities
 from capture.cameras.protocol import (
     CameraIdentity,
     CameraSettings,
@@ -25,6 +26,9 @@ MARGIN_S: Final = 15.0
 
 RECYCLE_AFTER: Final = 300
 """Shots of one worker: libgphoto2 leaks, and cameras that were busy for hundreds of shots hang."""
+
+_INSPECTION_ORDERS: Final = 4
+"""An inspection tries every setting out: as many deadlines of a single order as there are."""
 
 
 def port_path(address: str) -> str:
@@ -64,8 +68,9 @@ def port_path(address: str) -> str:
 class Gphoto2Settings:
     """The settings of a camera; see `capture.cameras.protocol.SettingsPart`."""
 
-    def __init__(self, supervisor: Supervisor) -> None:
+    def __init__(self, supervisor: Supervisor, margin_s: float) -> None:
         self._supervisor = supervisor
+        self._margin_s = margin_s
 
     def offered(self) -> dict[str, tuple[str, ...]]:
         """Return the choices of every setting that a recipe can ask for, by field."""
@@ -88,6 +93,15 @@ class Gphoto2Settings:
         """Return the camera's own clock as seconds since 1970, its wall time taken for UTC."""
         clock: float | None = self._supervisor.order("clock")
         return clock
+
+    def capabilities(self) -> Capabilities:
+        """Find out what the camera can do for a session; its settings are as before.
+
+        Each is set to another choice and back, so this is nothing for a session in progress.
+        """
+        return Capabilities.from_json(
+            self._supervisor.order("capabilities", _INSPECTION_ORDERS * self._margin_s)
+        )
 
 
 class Gphoto2Trigger:
@@ -207,7 +221,7 @@ class Gphoto2Camera:
         self._spool = Spool(spool_folder)
         self._recycle_after = recycle_after
         self._supervisor = Supervisor(address, self._port_path, serial, margin_s, environment)
-        self.settings = Gphoto2Settings(self._supervisor)
+        self.settings = Gphoto2Settings(self._supervisor, margin_s)
         self.trigger = Gphoto2Trigger(self._supervisor, margin_s)
         self.files = Gphoto2Files(self._supervisor, self._spool, margin_s)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
+from capture.cameras.capabilities import Capabilities
 from capture.spool import SpooledFile
 
 
@@ -126,6 +127,10 @@ class SettingsPart(Protocol):
 
     def clock_s(self) -> float | None:
         """Return the camera's own clock as seconds since 1970, its wall time taken for UTC."""
+        ...
+
+    def capabilities(self) -> Capabilities:
+        """Find out what the camera can do for a session; its settings are as before."""
         ...
 
 
