@@ -1,4 +1,4 @@
-"""A running virtual fixture with both profiles, and clients in processes of their own."""
+"""Running virtual fixtures of all profiles, and clients in processes of their own."""
 
 import json
 import os
@@ -28,12 +28,26 @@ def fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture
         yield running
 
 
+@pytest.fixture(scope="session")
+def bodies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
+    """Small cameras in the manner of real bodies; a second of exposure takes a hundredth."""
+    description = small_description(
+        {"profile": "eos"},
+        {"profile": "eos", "parameter_set": "7d"},
+        {"profile": "nikon", "parameter_set": "d850"},
+        {"profile": "nikon", "parameter_set": "d90"},
+    )
+    description["exposure_time_scale"] = 0.01
+    with running_fixture(tmp_path_factory.mktemp("bodies"), description) as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def _as_at_the_start(request: pytest.FixtureRequest) -> None:
     """Begin each test that uses the running fixture in the same surroundings, without faults."""
-    if "fixture" in request.fixturenames:
-        running: RunningFixture = request.getfixturevalue("fixture")
-        running.put("/faults", {NIKON: [], GENERIC: []})
+    for name in {"fixture", "bodies"}.intersection(request.fixturenames):
+        running: RunningFixture = request.getfixturevalue(name)
+        running.put("/faults", {serial: [] for serial in running.cameras})
         running.put("/exposure-time-scale", {"exposure_time_scale": 0.01})
         running.put("/civil-time", {"civil_time": "2024-03-01T12:00:00Z"})
         running.put("/lamp", {"lamp_level": 1.0})
