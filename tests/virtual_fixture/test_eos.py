@@ -97,8 +97,10 @@ def test_settings_are_offered_set_and_read_back(run_steps: RunSteps, port: str) 
 
 
 def test_it_says_who_it_is_and_how_it_is(bodies: RunningFixture, run_steps: RunSteps) -> None:
-    names = ("manufacturer", "serialnumber", "eosserialnumber", "batterylevel", "focusmode")
-    names += ("autoexposuremode", "datetime", "availableshots")
+    names = (
+        *("manufacturer", "serialnumber", "eosserialnumber", "batterylevel", "focusmode"),
+        *("autoexposuremode", "datetime", "availableshots"),
+    )
     results = run_steps(bodies.gphoto_port(FULL_FRAME), *(["get", name] for name in names))
     values = dict(zip(names, (answer["result"] for answer in results), strict=True))
     assert values["manufacturer"] == "Agetrace"
