@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 from capture.cameras.gphoto2_camera import Gphoto2Camera
+from capture.cameras.opening import open_patiently
 from capture.cameras.protocol import (
     Camera,
     CameraIdentity,
@@ -26,10 +27,10 @@ from capture.cameras.protocol import (
     Release,
 )
 from capture.checks import ClockSkew
-from capture.errors import CameraBusyError, CameraError, CaptureError
+from capture.errors import CameraError, CaptureError
 from capture.examination import CameraFacts, Examiner
 from capture.spool import Spool, SpooledFile
-from datastore.clocks import CivilClock, Deadline
+from datastore.clocks import CivilClock
 from datastore.errors import DatastoreError
 
 CameraFactory = Callable[[str, str, Path], Camera]
@@ -41,7 +42,6 @@ OPENING_PATIENCE_S: Final = 6.0
 REOPENING_PATIENCE_S: Final = 20.0
 """How long a camera that failed in a session is waited for, each time."""
 
-_PAUSE_S: Final = 0.3
 _CLOCK_JUMP: Final = timedelta(seconds=2)
 Result = TypeVar("Result")
 Failure = CaptureError | DatastoreError
@@ -108,19 +108,11 @@ class Station:
         # what the card holds from before may have been renamed: only its bytes tell later
         self._discards.clear()
         self._is_suspect = False
-        deadline = Deadline.after(patience_s)
-        while True:
-            try:
-                self.identity = self.camera.open()
-                break
-            except CaptureError as error:
-                if (
-                    not getattr(error, "retryable", isinstance(error, CameraBusyError))
-                    or deadline.expired
-                ):
-                    self.failed_openings += 1
-                    raise
-                time.sleep(_PAUSE_S)
+        try:
+            self.identity = open_patiently(self.camera, patience_s)
+        except CaptureError:
+            self.failed_openings += 1
+            raise
         self.failed_openings = 0
         self.skew = self._measured_skew(clock)
         self.opened_at = clock.now()
@@ -140,7 +132,7 @@ class Station:
         """
         self.delete_discards(spool)
         was_opened = False
-        if self._is_suspect or getattr(self.camera, "wants_recycling", False):
+        if self._is_suspect or self.camera.wants_recycling:
             self.camera.close()
         if not self.camera.is_open:
             self.open(clock, self._patience_s)
