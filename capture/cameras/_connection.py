@@ -13,6 +13,7 @@ from typing import Any
 
 import gphoto2
 
+from capture.cameras._holders import device_of, holders_of
 from capture.cameras._translation import translation
 from capture.errors import CameraError
 
@@ -57,13 +58,21 @@ class Connection:
         try:
             yield
         except gphoto2.GPhoto2Error as error:
-            raise translation(
-                self.address,
-                doing,
-                error.code,
-                error.string,
-                card_full_possible=card_full_possible,
-            ) from None
+            raise self.translation(error, doing, card_full_possible=card_full_possible) from None
+
+    def translation(
+        self, error: Any, doing: str, *, card_full_possible: bool = False
+    ) -> CameraError:
+        """Return one of the library's errors as ours."""
+        device = device_of(self.address)
+        return translation(
+            self.address,
+            doing,
+            error.code,
+            error.string,
+            holders=[] if device is None else holders_of(device),
+            card_full_possible=card_full_possible,
+        )
 
     def close(self) -> None:
         """End the session with the camera; never raises."""
@@ -73,6 +82,15 @@ class Connection:
             pass
         finally:
             guard_standard_input()
+
+
+def autodetect() -> list[tuple[str, str]]:
+    """Return model, as the driver knows it, and address of every camera on USB."""
+    try:
+        found = gphoto2.Camera.autodetect()
+    except gphoto2.GPhoto2Error as error:
+        raise CameraError(f"USB cannot be searched: {error.string} ({error.code})") from None
+    return [(found.get_name(index), found.get_value(index)) for index in range(len(found))]
 
 
 def guard_standard_input() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import gphoto2
 
 from capture.cameras._connection import Connection
-from capture.cameras._translation import NO_SUCH_FILE, translation
+from capture.cameras._translation import NO_SUCH_FILE
 from capture.errors import CameraLostError
 
 CardPath = tuple[str, str]
@@ -59,9 +59,9 @@ class Files:
         with self._connection.translated("listing its card"):
             while waiting:
                 folder = waiting.pop()
-                for name, _ in self._camera.folder_list_folders(folder):
+                for name, _ in self._camera.folder_list_folders(folder).items():
                     waiting.append(f"{folder.rstrip('/')}/{name}")
-                for name, _ in self._camera.folder_list_files(folder):
+                for name, _ in self._camera.folder_list_files(folder).items():
                     size = self._camera.file_get_info(folder, name).file.size
                     found.append({"folder": folder, "name": name, "bytes": int(size)})
         return found
@@ -93,7 +93,5 @@ class Files:
             self._camera.file_delete(folder, name)
         except gphoto2.GPhoto2Error as error:
             if error.code != NO_SUCH_FILE:
-                raise translation(
-                    self._connection.address, f"deleting {folder}/{name}", error.code, error.string
-                ) from None
+                raise self._connection.translation(error, f"deleting {folder}/{name}") from None
         self.known.discard(path)

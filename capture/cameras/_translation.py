@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from capture.errors import CameraBusyError, CameraError, CameraLostError, CardFullError
@@ -15,7 +16,13 @@ _BAD_REQUESTS: Final = frozenset({-2, -6})
 
 
 def translation(
-    address: str, doing: str, code: int, text: str, *, card_full_possible: bool = False
+    address: str,
+    doing: str,
+    code: int,
+    text: str,
+    *,
+    holders: Sequence[str] = (),
+    card_full_possible: bool = False,
 ) -> CameraError:
     """Return the error to raise for one of libgphoto2's, which do not leave their process.
 
@@ -27,6 +34,8 @@ def translation(
         What was asked of it, as in "failed while ...".
     code, text
         The library's error code and its words.
+    holders
+        Other processes that hold the camera, as far as they are known.
     card_full_possible
         Whether the request writes to the card: a full one is told with codes of many meanings.
     """
@@ -34,9 +43,8 @@ def translation(
     if code in _BUSY:
         return CameraBusyError(f"{said}; it is busy, or another program has a session with it")
     if code in _CLAIMED:
-        return CameraBusyError(
-            f"{said}; another program holds it: stop gvfs-gphoto2-volume-monitor or unmount it"
-        )
+        holder = " and ".join(holders) or "another program, often gvfs-gphoto2-volume-monitor,"
+        return CameraBusyError(f"{said}; {holder} holds it: end that, or unmount the camera")
     if card_full_possible and code in _CARD_FULL:
         return CardFullError(f"{said}; its memory card may be full: empty it")
     if code in _BAD_REQUESTS:

@@ -38,6 +38,7 @@ class _Worker:
         self._open_body: Any = None
         self._open_spool: Spool | None = None
         self.orders: dict[str, Callable[..., Any]] = {
+            "autodetect": self._autodetect,
             "open": self.open,
             "prepare": lambda: self._body.settings.prepare(),
             "offered": lambda: self._body.settings.offered(),
@@ -57,12 +58,17 @@ class _Worker:
             raise CameraError("the camera is not open: open it first")
         return self._open_body
 
-    def open(self, address: str, spool_folder: str) -> dict[str, Any]:
-        """Open a camera and return its identity."""
+    def _autodetect(self) -> list[tuple[str, str]]:
+        from capture.cameras._connection import autodetect
+
+        return autodetect()
+
+    def open(self, address: str, spool_folder: str | None = None) -> dict[str, Any]:
+        """Open a camera and return its identity; without a spool it can take no shot."""
         # the parent never imports this module's library, nor does a worker that opens nothing
         from capture.cameras._body import Body
 
-        self._open_spool = Spool(Path(spool_folder))
+        self._open_spool = None if spool_folder is None else Spool(Path(spool_folder))
         self._open_body = Body(address)
         identity: dict[str, Any] = self._open_body.settings.identify()
         return identity
@@ -100,7 +106,7 @@ class _Worker:
     @property
     def _spool(self) -> Spool:
         if self._open_spool is None:
-            raise CameraError("the camera is not open: open it first")
+            raise CameraError("the camera is not open with a spool: open it with one first")
         return self._open_spool
 
 
