@@ -16,6 +16,7 @@ from datastore.frames.integrity import (
     check_file,
     check_frame,
     examine_file,
+    examine_frame,
 )
 from datastore.frames.isolated import DecodingWorker
 from datastore.frames.planes import cfa_planes, clipped_share, neighbour_maximum, robust_black
@@ -36,6 +37,7 @@ __all__ = [
     "check_frame",
     "clipped_share",
     "examine_file",
+    "examine_frame",
     "neighbour_maximum",
     "read_frame",
     "read_jpeg_luma",

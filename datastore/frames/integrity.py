@@ -126,6 +126,21 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
     FrameError
         If there is no such file or it cannot be opened.
     """
+    return examine_frame(path, expected)[0]
+
+
+def examine_frame(
+    path: Path, expected: ExpectedFile | None = None
+) -> tuple[Examination, Frame | None]:
+    """Examine a file as `examine_file` does and give its frame too, so that it is decoded once.
+
+    The frame is None for a JPEG and where nothing was decoded.
+
+    Raises
+    ------
+    FrameError
+        If there is no such file or it cannot be opened.
+    """
     expected = expected or ExpectedFile()
     try:
         length = path.stat().st_size
@@ -134,10 +149,11 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
     except OSError as error:
         raise FrameError(f"{path} cannot be read: {error.strerror}") from error
     if length == 0:
-        return Examination(None, [Finding("empty", {"bytes": 0}, "The file is empty.")])
+        return Examination(None, [Finding("empty", {"bytes": 0}, "The file is empty.")]), None
     findings = _check_length(length, expected)
     if head.startswith(_JPEG_MAGIC):
-        return _examine_jpeg(path, findings, is_of_known_camera=expected.width is not None)
+        is_of_known_camera = expected.width is not None
+        return _examine_jpeg(path, findings, is_of_known_camera=is_of_known_camera), None
     if not _begins_like_image(head):
         findings.append(
             Finding(
@@ -146,18 +162,18 @@ def examine_file(path: Path, expected: ExpectedFile | None = None) -> Examinatio
                 "The file begins like no image format that is read here.",
             )
         )
-        return Examination(None, findings)
+        return Examination(None, findings), None
     findings += _check_directories(path, expected)
     if findings:
         # what LibRaw makes of missing data is stale memory, which tells nothing
-        return Examination("raw", findings)
+        return Examination("raw", findings), None
     try:
         frame = read_frame(path)
     except FrameError as error:
-        return Examination("raw", [_unreadable(error, path)])
+        return Examination("raw", [_unreadable(error, path)]), None
     height, width = frame.mosaic.shape
     found = check_frame(frame, expected)
-    return Examination("raw", found, width, height, frame.cfa, frame.white_level)
+    return Examination("raw", found, width, height, frame.cfa, frame.white_level), frame
 
 
 def check_frame(frame: Frame, expected: ExpectedFile | None = None) -> list[Finding]:

@@ -1,0 +1,70 @@
+"""Thresholds of the content checks, as a recipe states them; knows no frame."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Amount = Annotated[float, Field(gt=0)]
+
+
+class CheckThresholds(BaseModel):
+    """From where on a frame is quarantined; docs/reference/checks.md has the rates behind them.
+
+    Attributes
+    ----------
+    dark_level_share
+        How far a dark field may lie above its black level, as a share of the sensor's range.
+    light_leak_dn
+        How much the smooth pattern of a dark field may span, in digital numbers.
+    light_leak_share
+        The same as a share of the level above black, since what glows grows with it; the larger
+        of both counts.
+    suppression_sigmas
+        Significance from which equal neighbours speak of hot-pixel suppression in camera.
+    cold_share
+        Share of cold among the outlying photosites of a dark field from which they speak of a
+        dark frame that was subtracted in camera.
+    scene_similarity
+        Least similarity to the scene's own reference, from 0 to 1.
+    scene_margin
+        Least lead of that similarity over the best of the other scenes.
+    registration_shift_photosites
+        Largest shift against the reference.
+    registration_correlation
+        Least correlation with the reference at that shift, corrected for noise.
+    illumination_drift_stops
+        Largest change of the light against the reference.
+    illumination_pattern_stops
+        Largest difference of that change between two parts of the frame.
+    colour_drift_stops
+        Largest change of red or blue against green.
+    focus_ratio
+        Least sharpness as a ratio to the reference's.
+    clipped_share, crushed_share
+        Largest share of photosites at white, or at zero, beyond what the reference leads to expect.
+    flat_level_lowest_share, flat_level_highest_share
+        Range for the level of a flat field above black, as a share of the sensor's range.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dark_level_share: _Share = 0.01
+    light_leak_dn: _Amount = 3.0
+    light_leak_share: _Share = 0.2
+    suppression_sigmas: _Amount = 8.0
+    cold_share: _Share = 0.25
+    scene_similarity: _Share = 0.75
+    scene_margin: _Share = 0.01
+    registration_shift_photosites: _Amount = 1.0
+    registration_correlation: _Share = 0.5
+    illumination_drift_stops: _Amount = 0.15
+    illumination_pattern_stops: _Amount = 0.15
+    colour_drift_stops: _Amount = 0.1
+    focus_ratio: _Share = 0.85
+    clipped_share: _Share = 0.005
+    crushed_share: _Share = 0.005
+    flat_level_lowest_share: _Share = 0.1
+    flat_level_highest_share: _Share = 0.9

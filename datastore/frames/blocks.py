@@ -1,0 +1,110 @@
+"""Means of a frame over blocks of colour cells, in one pass; the ground of the larger measures.
+
+A cell is 2 x 2 photosites, one of each plane of `datastore.frames.cfa_planes`; also on sensors
+without colour filters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from datastore.frames.frame import Frame
+
+_EVERYTHING = np.array([[0, 65_535]] * 4, np.int64)
+
+
+@dataclass(frozen=True)
+class BlockMeans:
+    """A frame's planes as means over square blocks.
+
+    Attributes
+    ----------
+    means
+        Digital numbers above black, float32 of shape (4, block rows, block columns).
+    block_cells
+        Side of a block in cells; a cell is two photosites wide.
+    white_share, zero_share
+        Shares of the photosites at or above the white level, and at zero.
+    """
+
+    means: NDArray[np.float32]
+    block_cells: int
+    white_share: float
+    zero_share: float
+
+
+def visible_cells(frame: Frame) -> NDArray[np.uint16]:
+    """Return the whole cells of a frame's visible area, as a view with the frame's own planes."""
+    top, left, height, width = frame.visible
+    bottom, right = top + height, left + width
+    top, left = top + top % 2, left + left % 2
+    rows, columns = (bottom - top) // 2 * 2, (right - left) // 2 * 2
+    return frame.mosaic[top : top + rows, left : left + columns]
+
+
+def black_of(frame: Frame) -> NDArray[np.float64]:
+    """Return the black level of each plane as the file states it, 0 where it states none."""
+    return np.asarray(frame.black_level or (0.0,) * 4)
+
+
+def block_means(
+    frame: Frame, block_cells: int, limits_dn: NDArray[np.int64] | None = None
+) -> BlockMeans:
+    """Average a frame's planes over blocks; what is left over at the lower right is left out.
+
+    Parameters
+    ----------
+    frame
+        The frame.
+    block_cells
+        Side of a block in cells.
+    limits_dn
+        Lowest and highest value of each plane, int64 of shape (4, 2): values beyond count as the
+        limit (winsorised), so that hot photosites weigh no more than noise. None takes values
+        as they are.
+    """
+    cells = visible_cells(frame)
+    limits = _EVERYTHING if limits_dn is None else limits_dn
+    sums, white, zero = _sum_blocks(cells, block_cells, limits, frame.white_level)
+    means = sums / float(block_cells**2) - black_of(frame)[:, None, None]
+    return BlockMeans(
+        means.astype(np.float32),
+        block_cells,
+        white / cells.size,
+        zero / cells.size,
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _sum_blocks(
+    cells: NDArray[np.uint16], block: int, limits: NDArray[np.int64], white_level: int
+) -> tuple[NDArray[np.int64], int, int]:
+    """Return the sums of the four planes over blocks, and how many photosites are white or zero."""
+    block_rows, block_columns = cells.shape[0] // (2 * block), cells.shape[1] // (2 * block)
+    sums = np.zeros((4, block_rows, block_columns), np.int64)
+    white = 0
+    zero = 0
+    for row in range(cells.shape[0]):
+        block_row = row // (2 * block)
+        inside = block_row < block_rows
+        first = (row % 2) * 2
+        line = cells[row]
+        for value in line:
+            white += value >= white_level
+            zero += value == 0
+        if not inside:
+            continue
+        for side in range(2):
+            plane = first + side
+            low, high = limits[plane, 0], limits[plane, 1]
+            for block_column in range(block_columns):
+                start = block_column * 2 * block + side
+                total = np.int64(0)
+                for column in range(start, start + 2 * block, 2):
+                    total += min(max(np.int64(line[column]), low), high)
+                sums[plane, block_row, block_column] += total
+    return sums, white, zero
