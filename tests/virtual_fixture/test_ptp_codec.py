@@ -19,6 +19,7 @@ from fixtures.ptp.codec import (
     pack_time,
     pack_value,
     receive_packet,
+    unpack_time,
 )
 from fixtures.ptp.codes import DataType, PacketType, PropertyCode
 from fixtures.ptp.profiles import NIKON
@@ -83,7 +84,15 @@ def test_a_value_that_does_not_fit_is_refused() -> None:
 
 
 def test_times_are_written_as_cameras_do() -> None:
-    assert pack_time(datetime(2010, 12, 28, 1, 56, 4, tzinfo=UTC)) == "20101228T015604"
+    moment = datetime(2010, 12, 28, 1, 56, 4, tzinfo=UTC)
+    assert pack_time(moment) == "20101228T015604"
+    assert unpack_time("20101228T015604") == moment
+
+
+@pytest.mark.parametrize("text", ["", "20101228", "20101328T015604", "yesterday"])
+def test_other_texts_are_no_time(text: str) -> None:
+    with pytest.raises(WireError, match="is no time"):
+        unpack_time(text)
 
 
 def test_packets_carry_their_length() -> None:
