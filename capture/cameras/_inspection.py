@@ -11,7 +11,14 @@ from typing import Final
 import gphoto2
 
 from capture.cameras._connection import Connection
-from capture.cameras._settings import NOISE_REDUCTION, Settings, choices_of
+from capture.cameras._settings import (
+    BATTERY,
+    CLOCK,
+    NOISE_REDUCTION,
+    SHUTTER_COUNTER,
+    Settings,
+    choices_of,
+)
 from capture.cameras.capabilities import (
     Capabilities,
     NoiseReductionCapability,
@@ -30,21 +37,19 @@ def inspect(connection: Connection, settings: Settings) -> Capabilities:
     offered = () if quality is None else quality.choices
     understood = {parse_image_quality(text, settings.make) for text in offered}
     free_bytes, free_images = _free_space(connection)
-    battery = settings.text_if_any("batterylevel")
+    battery = settings.text_if_any(BATTERY)
     return Capabilities(
         settings=tried,
         image_qualities=tuple(name for name in _QUALITIES if name in understood),
         long_exposure_noise_reduction=_noise_reduction(settings),
         clock_s=settings.clock_s(),
-        clock_can_be_set=(
-            None if "datetime" not in settings.names else settings.is_writable("datetime")
-        ),
+        clock_can_be_set=settings.is_writable(CLOCK) if CLOCK in settings.names else None,
         battery=battery,
         battery_percent=_percent(battery),
         card_free_bytes=free_bytes,
         card_free_images=free_images,
-        shutter_count=_count(settings.text_if_any("shuttercounter")),
-        firmware=settings.text_if_any("deviceversion"),
+        shutter_count=_count(settings.text_if_any(SHUTTER_COUNTER)),
+        firmware=settings.identify()["firmware"],
     )
 
 

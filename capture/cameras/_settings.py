@@ -14,6 +14,7 @@ from typing import Any, Final
 import gphoto2
 
 from capture.cameras._connection import Connection
+from capture.cameras._translation import BAD_PARAMETERS
 from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
 from capture.errors import SettingNotAppliedError, SettingNotOfferedError
 
@@ -34,6 +35,19 @@ _PREPARED: Final = (
 _MUST_HOLD: Final = frozenset({"capturetarget", "autoiso", NOISE_REDUCTION, "drivemode"})
 _MANUAL_PROGRAMS: Final = (("expprogram", "M"), ("autoexposuremode", "Manual"))
 
+SHUTTER_COUNTER: Final = "shuttercounter"
+BATTERY: Final = "batterylevel"
+CLOCK: Final = "datetime"
+_SERIAL_ON_THE_PLATE: Final = "eosserialnumber"
+
+_USED: Final = frozenset(
+    {name for names in NAMES.values() for name in names}
+    | {name for name, _ in (*_PREPARED, *_MANUAL_PROGRAMS)}
+    | {SHUTTER_COUNTER, BATTERY, CLOCK, _SERIAL_ON_THE_PLATE}
+)
+_REFUSED_AT_ONCE_S: Final = 0.5
+"""A driver that lists a setting which a camera lacks says so sooner, a late answer comes later."""
+
 _SETTLING_S: Final = 0.5
 _POLL_S: Final = 0.004
 
@@ -44,7 +58,7 @@ class Settings:
     Attributes
     ----------
     names
-        What the driver calls each that the camera has.
+        What the driver calls those that are of use here and that the camera has.
     make
         The maker, as the camera states it.
     read_back
@@ -55,8 +69,7 @@ class Settings:
         self._connection = connection
         self._camera = connection.camera
         self.read_back: dict[str, Any] = {}
-        with connection.translated("opening it"):
-            self.names = self._setting_names()
+        self.names = self._readable_names()
         self.make = self._text("manufacturer") or ""
 
     def identify(self) -> dict[str, str | None]:
@@ -70,7 +83,7 @@ class Settings:
 
     def _serial(self) -> str:
         # where a camera shows both, this is the one on its plate and in its files
-        return self.text_if_any("eosserialnumber") or self._text("serialnumber") or ""
+        return self.text_if_any(_SERIAL_ON_THE_PLATE) or self._text("serialnumber") or ""
 
     def prepare(self) -> None:
         """Bring the camera to the state that every session needs.
@@ -106,9 +119,9 @@ class Settings:
 
     def clock_s(self) -> float | None:
         """Return the camera's clock as seconds since 1970, None if it shows none."""
-        if "datetime" not in self.names:
+        if CLOCK not in self.names:
             return None
-        value = self.widget("datetime").get_value()
+        value = self.widget(CLOCK).get_value()
         return float(value) if isinstance(value, int) and value > 0 else None
 
     def apply(self, wishes: Mapping[str, object]) -> dict[str, Any]:
@@ -177,10 +190,21 @@ class Settings:
             "values": dict(shown),
         }
 
-    def _setting_names(self) -> frozenset[str]:
-        found = self._camera.list_config()
-        paths = (str(found.get_name(index)) for index in range(len(found)))
-        return frozenset(path.rsplit("/", 1)[-1] for path in paths)
+    def _readable_names(self) -> frozenset[str]:
+        with self._connection.translated("opening it"):
+            listed = self._camera.list_config().keys()
+        names = {str(path).rsplit("/", 1)[-1] for path in listed}
+        return frozenset(name for name in sorted(names & _USED) if self._is_readable(name))
+
+    def _is_readable(self, name: str) -> bool:
+        asked = time.monotonic()
+        try:
+            self._camera.get_single_config(name)
+        except gphoto2.GPhoto2Error as error:
+            if error.code == BAD_PARAMETERS and time.monotonic() - asked < _REFUSED_AT_ONCE_S:
+                return False
+            raise self._connection.translation(error, f"reading its setting {name}") from None
+        return True
 
     def name_of(self, field: str) -> str | None:
         """Return the driver's name of a field of a recipe, None if the camera has none."""

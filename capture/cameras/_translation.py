@@ -7,12 +7,13 @@ from typing import Final
 
 from capture.errors import CameraBusyError, CameraError, CameraLostError, CardFullError
 
+BAD_PARAMETERS: Final = -2
 NO_SUCH_FILE: Final = -108
 
 _BUSY: Final = frozenset({-110})
 _CLAIMED: Final = frozenset({-53, -60})
 _CARD_FULL: Final = frozenset({-1, -3, -115})
-_BAD_REQUESTS: Final = frozenset({-2, -6})
+_BAD_REQUESTS: Final = frozenset({BAD_PARAMETERS, -6})
 
 
 def translation(

@@ -1,0 +1,200 @@
+"""One suite for every kind of camera: virtual ones of three dialects, and the driver's own.
+
+The driver's own camera (vusb) takes copies of one JPEG, has no ISO and says nothing of its image
+quality: a second opinion on everything that needs neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from capture.cameras.capabilities import Capabilities
+from capture.cameras.choices import choice_for
+from capture.cameras.gphoto2_camera import Gphoto2Camera
+from capture.cameras.protocol import CameraSettings
+from capture.errors import CameraLostError, SettingNotOfferedError, WrongSerialError
+from datastore.frames import check_file
+from tests.capture.conftest import GENERIC, MARGIN_S, NIKON, shoot
+from tests.support.virtual import RunningFixture, running_fixture, small_description
+
+EOS = "7200001"
+VUSB = "0.1"
+PICTURE = "picture.jpg"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A camera of the suite and what is special about it."""
+
+    address: str
+    serial: str
+    make: str
+    settings: CameraSettings
+    roles: tuple[str, ...]
+    can_be_set_up: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def camera(self, spool_folder: Path, serial: str | None = None) -> Gphoto2Camera:
+        return Gphoto2Camera(
+            self.address,
+            serial or self.serial,
+            spool_folder,
+            MARGIN_S,
+            environment=self.environment,
+        )
+
+
+@pytest.fixture(scope="module")
+def eos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
+    """Run a virtual camera of the dialect that the others' fixture lacks."""
+    description = small_description(
+        {"serial": EOS, "profile": "eos", "address": "127.0.0.4"}, exposure_time_scale=0.001
+    )
+    with running_fixture(tmp_path_factory.mktemp("eos"), description) as running:
+        yield running
+
+
+@pytest.fixture(params=[GENERIC, NIKON, EOS, VUSB], ids=["generic", "nikon", "eos", "vusb"])
+def kind(
+    request: pytest.FixtureRequest, virtual: RunningFixture, eos: RunningFixture, tmp_path: Path
+) -> Kind:
+    """Return each kind of camera."""
+    both = CameraSettings(Fraction(1, 125), 400, 5.6, "raw+jpeg")
+    address = {**virtual.cameras, **eos.cameras}.get(request.param)
+    if address is not None:
+        return Kind(address, request.param, "Agetrace", both, ("raw", "jpeg"))
+    folder = tmp_path / "picture"
+    folder.mkdir()
+    picture = np.random.default_rng(1).integers(0, 256, (360, 480, 3), np.uint8)
+    assert cv2.imwrite(str(folder / PICTURE), picture)
+    jpeg = replace(both, exposure=Fraction(1, 100), image_quality="jpeg")
+    environment = {"VCAMERADIR": str(folder)}
+    return Kind("usb:001,001", VUSB, "GP", jpeg, ("jpeg",), False, environment)
+
+
+@pytest.fixture
+def camera(kind: Kind, tmp_path: Path) -> Iterator[Gphoto2Camera]:
+    """Return an open camera of each kind, its card empty but for what vusb copies."""
+    with closing(kind.camera(tmp_path / "spool")) as opened:
+        identity = opened.open()
+        assert (identity.make, identity.serial) == (kind.make, kind.serial)
+        assert identity.model and identity.firmware
+        for left in opened.files.list_card():
+            if left.name != PICTURE:
+                opened.files.delete(left.folder, left.name)
+        yield opened
+
+
+def set_up(camera: Gphoto2Camera, kind: Kind) -> None:
+    if kind.can_be_set_up:
+        camera.settings.apply(kind.settings)
+
+
+def test_settings_are_offered_applied_and_read_back(camera: Gphoto2Camera, kind: Kind) -> None:
+    offered = camera.settings.offered()
+    wishes = {name: wish for name, wish in kind.settings.fields().items() if name in offered}
+    assert {"exposure", "f_number"} <= set(wishes)
+    for name, wish in wishes.items():
+        assert choice_for(name, wish, offered[name], kind.make) in offered[name]
+    if not kind.can_be_set_up:
+        with pytest.raises(SettingNotOfferedError, match="iso"):
+            camera.settings.apply(kind.settings)
+        assert camera.is_open
+        return
+    assert set(wishes) == set(kind.settings.fields())
+    for settings in (kind.settings, replace(kind.settings, iso=800, exposure=Fraction(1, 4))):
+        shown = camera.settings.apply(settings)
+        assert (shown.iso, shown.f_number) == (settings.iso, settings.f_number)
+        assert shown.exposure_s == pytest.approx(float(settings.exposure), rel=1e-3)
+        assert shown.image_quality == settings.image_quality
+    with pytest.raises(SettingNotOfferedError, match="iso 401"):
+        camera.settings.apply(replace(kind.settings, iso=401, exposure=Fraction(1)))
+    assert camera.is_open
+    assert camera.settings.apply(replace(settings, f_number=None)).exposure_s == 0.25
+
+
+def test_a_shot_brings_its_own_files_as_they_are_on_the_card(
+    camera: Gphoto2Camera, kind: Kind
+) -> None:
+    set_up(camera, kind)
+    shots = [str(uuid.uuid4()) for _ in range(2)]
+    names, hashes = set(), set()
+    for shot in shots:
+        release = camera.trigger.release(shot, kind.settings)
+        assert release.shot_uuid == shot
+        assert 0 <= release.released_after_s < release.free_after_s
+        delivery = camera.files.delivered(shot)
+        assert tuple(file.role for file in delivery.files) == kind.roles
+        on_card = {(file.folder, file.name): file.bytes for file in camera.files.list_card()}
+        for file in delivery.files:
+            assert on_card[file.camera_folder, file.camera_name] == file.bytes
+            data = file.path.read_bytes()
+            assert (len(data), hashlib.sha256(data).hexdigest()) == (file.bytes, file.sha256)
+            assert check_file(file.path) == []
+            names.add((file.camera_folder, file.camera_name))
+            hashes.add(file.sha256)
+    assert len(names) == 2 * len(kind.roles)
+    assert len(hashes) == (1 if kind.serial == VUSB else len(names))
+
+
+def test_files_are_fetched_from_the_card_and_deleted(camera: Gphoto2Camera, kind: Kind) -> None:
+    set_up(camera, kind)
+    delivery = shoot(camera, str(uuid.uuid4()), kind.settings)
+    on_card = [file for file in camera.files.list_card() if file.name != PICTURE]
+    copies = camera.files.fetch(str(uuid.uuid4()), on_card)
+    assert sorted(file.sha256 for file in copies.files) == sorted(
+        file.sha256 for file in delivery.files
+    )
+    for file in delivery.files:
+        for _ in range(2):
+            camera.files.delete(file.camera_folder, file.camera_name)
+    assert [file for file in camera.files.list_card() if file.name != PICTURE] == []
+
+
+def test_a_camera_is_opened_again_and_closed_for_good(
+    camera: Gphoto2Camera, kind: Kind, tmp_path: Path
+) -> None:
+    camera.close()
+    camera.close()
+    assert not camera.is_open and not camera.wants_recycling
+    for refused in (camera.settings.offered, camera.files.list_card, camera.settings.clock_s):
+        with pytest.raises(CameraLostError, match="is closed: open it first"):
+            refused()
+    assert camera.open().serial == kind.serial
+    set_up(camera, kind)
+    shoot(camera, str(uuid.uuid4()), kind.settings)
+    camera.close()
+    stranger = kind.camera(tmp_path / "spool", serial="12345")
+    with pytest.raises(WrongSerialError, match="12345 was expected"):
+        stranger.open()
+    assert not stranger.is_open
+
+
+def test_a_camera_says_what_it_can_do(camera: Gphoto2Camera, kind: Kind) -> None:
+    offered = camera.settings.offered()
+    found = camera.settings.capabilities()
+    assert Capabilities.from_json(found.to_json()) == found
+    tried = {name: setting for name, setting in found.settings.items() if setting is not None}
+    assert {name: setting.choices for name, setting in tried.items()} == offered
+    assert all(setting.read_back_works for setting in tried.values())
+    again = camera.settings.capabilities()
+    assert {name: setting.shown for name, setting in tried.items()} == {
+        name: setting.shown for name, setting in again.settings.items() if setting is not None
+    }
+    assert found.clock_s is not None and found.clock_can_be_set is not None
+    assert found.battery_percent is not None and found.firmware
+    assert found.card_free_bytes and found.card_free_images
+    if kind.can_be_set_up:
+        assert found.image_qualities == ("raw", "raw+jpeg", "jpeg")
+    else:
+        assert (found.settings["iso"], found.image_qualities) == (None, ())
