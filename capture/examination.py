@@ -1,26 +1,34 @@
-"""Examination of a shot's files: their structure, their pixels, what they say of themselves.
+"""Examination of a shot's files: their structure, their content, what they say of themselves.
 
 Owns the processes in which files from outside are read. Decides nothing about rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Final, Self, TypeVar
 
 from capture import checks
 from capture.cameras.protocol import CameraSettings, ReadBack
-from capture.checks import ClockSkew
+from capture.checks import (
+    CheckResult,
+    CheckThresholds,
+    ClockSkew,
+    ExaminingWorker,
+    FrameAnswer,
+    FrameQuestion,
+    ReferencePlace,
+    SceneDescriptor,
+)
 from capture.spool import SpooledFile
 from datastore.frames import (
     DecodingStoppedError,
-    DecodingWorker,
     Examination,
     ExpectedFile,
     Finding,
@@ -28,7 +36,8 @@ from datastore.frames import (
 )
 from datastore.metadata import FileMetadata, MetadataReader
 
-_STOPPED = "decoder-stopped"
+_STOPPED: Final = "decoder-stopped"
+_FIXED_BACKGROUND: Final = "fixed-background"
 Result = TypeVar("Result")
 
 
@@ -47,6 +56,25 @@ class CameraFacts:
 
 
 @dataclass(frozen=True)
+class SceneFacts:
+    """What a camera's frames of a scene are held against.
+
+    Attributes
+    ----------
+    reference
+        Where the reference frame lies.
+    own
+        Its description.
+    others
+        Descriptions of the references of the fixture's other scenes, by name.
+    """
+
+    reference: ReferencePlace
+    own: SceneDescriptor
+    others: Mapping[str, SceneDescriptor]
+
+
+@dataclass(frozen=True)
 class ShotFacts:
     """What a shot's files are held against.
 
@@ -58,6 +86,10 @@ class ShotFacts:
         Civil times between which the shutter must have opened; `latest` may be unknown.
     skew
         Of the camera's clock, None where it shows none.
+    thresholds
+        Of the recipe.
+    scene
+        None for a scene without a reference, and for dark fields.
     """
 
     kind: str
@@ -66,6 +98,8 @@ class ShotFacts:
     earliest: datetime | None
     latest: datetime | None
     skew: ClockSkew | None
+    thresholds: CheckThresholds
+    scene: SceneFacts | None
 
 
 @dataclass(frozen=True)
@@ -79,11 +113,34 @@ class ExaminedFile:
 
 @dataclass(frozen=True)
 class ExaminedShot:
-    """A shot's files, what is wrong with them, and what speaks against their being the shot's."""
+    """A shot's files and what came of looking at them.
+
+    Attributes
+    ----------
+    files
+        One examination each.
+    damage
+        What is wrong with the files as files.
+    checks
+        Results of the content checks, passed or not; none for damaged files.
+    foreign
+        What speaks against their being the shot's at all.
+    """
 
     files: tuple[ExaminedFile, ...]
-    findings: list[Finding] = field(default_factory=list)
+    damage: list[Finding] = field(default_factory=list)
+    checks: list[CheckResult] = field(default_factory=list)
     foreign: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether every file is whole and what it claims to be."""
+        return not self.damage
+
+    @property
+    def failed_checks(self) -> list[CheckResult]:
+        """The content checks that the shot did not pass."""
+        return [result for result in self.checks if not result.passed]
 
     @property
     def main_metadata(self) -> FileMetadata:
@@ -96,7 +153,7 @@ class Examiner:
     """Examines the files of one camera's shots; a context manager."""
 
     def __init__(self) -> None:
-        self._decoder = DecodingWorker()
+        self._worker = ExaminingWorker()
         self._reader = MetadataReader()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metadata")
         self._stack = ExitStack()
@@ -104,7 +161,7 @@ class Examiner:
     def __enter__(self) -> Self:
         """Return the examiner; its processes start with the first file."""
         self._stack.enter_context(self._thread)
-        self._stack.enter_context(self._decoder)
+        self._stack.enter_context(self._worker)
         self._stack.enter_context(self._reader)
         return self
 
@@ -130,25 +187,22 @@ class Examiner:
         """Examine the files of one shot."""
         # two processes read: one what the files say, the other what they hold
         reading = self._thread.submit(lambda: [self.read_metadata(file.path) for file in files])
-        examinations = [self._examine(file, camera) for file in files]
+        answers = [self._examine(file, camera, shot) for file in files]
         examined = tuple(
-            ExaminedFile(*facts)
-            for facts in zip(files, examinations, reading.result(), strict=True)
+            ExaminedFile(file, answer.examination, metadata)
+            for file, answer, metadata in zip(files, answers, reading.result(), strict=True)
         )
         result = ExaminedShot(examined)
         for file in examined:
             result.foreign.extend(_foreign(file.metadata, camera, shot))
-            result.findings.extend(file.examination.findings)
+            result.damage.extend(file.examination.findings)
             if file.examination.role not in (None, file.spooled.role):
-                result.findings.append(_wrong_role(file))
-        if not result.findings:
-            result.findings.extend(
-                checks.check_settings(shot.requested, shot.read_back, result.main_metadata)
-            )
-            result.findings.extend(self._check_content(examined, shot))
+                result.damage.append(_wrong_role(file))
+        if result.is_intact:
+            result.checks.extend(_checks_of(shot, answers, result.main_metadata))
         return result
 
-    def _examine(self, file: SpooledFile, camera: CameraFacts) -> Examination:
+    def _examine(self, file: SpooledFile, camera: CameraFacts, shot: ShotFacts) -> FrameAnswer:
         expected = ExpectedFile(
             bytes=file.bytes,
             make=camera.make,
@@ -156,21 +210,42 @@ class Examiner:
             width=camera.width,
             height=camera.height,
         )
-        examination = self._decoder.examine_file(file.path, expected)
-        if any(finding.name == _STOPPED for finding in examination.findings):
+        question = None
+        if file.role == "raw":
+            question = FrameQuestion(
+                kind=shot.kind,
+                exposure_product=exposure_product(shot.requested),
+                thresholds=shot.thresholds,
+                reference=None if shot.scene is None else shot.scene.reference,
+            )
+        answer = self._worker.examine(file.path, expected, question)
+        if any(finding.name == _STOPPED for finding in answer.examination.findings):
             # an interrupt at the terminal reaches the decoder too: it is no judgement on the file
-            examination = self._decoder.examine_file(file.path, expected)
-        return examination
+            answer = self._worker.examine(file.path, expected, question)
+        return answer
 
-    def _check_content(self, files: Sequence[ExaminedFile], shot: ShotFacts) -> list[Finding]:
-        raw = next((file for file in files if file.spooled.role == "raw"), None)
-        if shot.kind != "dark-field" or raw is None:
-            return []
-        try:
-            frame = _twice(lambda: self._decoder.read_frame(raw.spooled.path))
-        except FrameError as error:
-            return [Finding("unreadable", {}, f"{error}.")]
-        return checks.check_dark(frame)
+
+def exposure_product(settings: CameraSettings) -> float:
+    """Return exposure time in seconds x ISO / f-number squared: how bright a frame will be."""
+    return float(settings.exposure) * settings.iso / (settings.f_number or 1.0) ** 2
+
+
+def _checks_of(
+    shot: ShotFacts, answers: Sequence[FrameAnswer], metadata: FileMetadata
+) -> list[CheckResult]:
+    """Return every result of a shot whose files are intact."""
+    results = [
+        checks.structure_result(answers[0].examination),
+        checks.settings_result(shot.requested, shot.read_back, metadata),
+        *(result for answer in answers for result in answer.checks),
+    ]
+    descriptors = [answer.descriptor for answer in answers if answer.descriptor is not None]
+    if shot.kind == _FIXED_BACKGROUND and descriptors and shot.scene is not None:
+        scene = shot.scene
+        results.append(
+            checks.check_right_scene(descriptors[0], scene.own, scene.others, shot.thresholds)
+        )
+    return results
 
 
 def _twice(read: Callable[[], Result]) -> Result:

@@ -258,6 +258,8 @@ class Execution:
             earliest=planned_at,
             latest=latest,
             skew=station.skew,
+            thresholds=self.knowledge.thresholds,
+            scene=self.knowledge.of(station.facts.camera_id, spec.scene),
         )
         examined = station.examiner.examine(attempt.delivery.files, station.facts, facts)
         for file in attempt.delivery.files:
@@ -410,7 +412,7 @@ class Execution:
                 self.spool.set_aside(attempt.planned.uuid)
             else:
                 self.spool.clear(attempt.planned.uuid)
-        elif examined is not None and not examined.findings and attempt.delivery is not None:
+        elif examined is not None and examined.is_intact and attempt.delivery is not None:
             station.discard(attempt.planned.uuid, attempt.delivery.files)
         else:
             # the card's copy may be better than what came

@@ -23,6 +23,7 @@ from capture import checks
 from capture.attendance import ENDS, session_state
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.protocol import CameraSettings, CardFile, ReadBack
+from capture.checks import CheckThresholds
 from capture.errors import CaptureError, SpoolError
 from capture.examination import ShotFacts
 from capture.leasing import lease_equipment
@@ -31,6 +32,7 @@ from capture.registration import (
     REGISTERED,
     PlannedShot,
     Settled,
+    are_intact,
     audit_settled,
     fail_shot,
     register_shot,
@@ -212,7 +214,16 @@ def _register(
     now: datetime,
 ) -> Settled:
     read_back = _read_back(spooled) if source == "spool" else None
-    facts = ShotFacts(shot.kind, shot.settings, read_back, None, None, None)
+    facts = ShotFacts(
+        kind=shot.kind,
+        requested=shot.settings,
+        read_back=read_back,
+        earliest=None,
+        latest=None,
+        skew=None,
+        thresholds=CheckThresholds(),
+        scene=None,
+    )
     examined = station.examiner.examine(spooled.files, station.facts, facts)
     for file in spooled.files:
         catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
@@ -350,11 +361,14 @@ def _tidy_spool(
         return
     with catalogue.reading() as transaction:
         states = _states(transaction, waiting)
+        intact = are_intact(transaction, waiting)
     for uuid, (camera_id, state) in states.items():
         station = by_camera.get(camera_id)
         if state == REGISTERED and station is not None:
             try:
-                _delete_from_card(catalogue, clock, spool, station, uuid)
+                # a damaged file's copy on the card may be better than what came
+                if uuid in intact:
+                    _delete_from_card(catalogue, clock, spool, station, uuid)
             except CaptureError:
                 # the camera cannot be asked: the spool remembers it for the next time
                 continue

@@ -6,7 +6,7 @@ Every function writes inside a transaction of its caller. Moves no bytes and tou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -139,7 +139,7 @@ def register_shot(
         [
             ("triggered", shot.planned_at, {"released_after_s": released_after_s}),
             ("downloaded", at, {"source": source, "files": files}),
-            ("verified", at, {"findings": checks.numbers(examined.findings)}),
+            ("verified", at, _verification(examined)),
             (REGISTERED, at, None),
         ],
     )
@@ -159,19 +159,58 @@ def register_shot(
     transaction.add(_exif_settings(shot.shot_id, examined.main_metadata))
     if read_back is not None:
         transaction.add(_read_back_settings(shot.shot_id, read_back))
-    verdict = "quarantined" if examined.findings else "accepted"
-    reason = checks.sentences(examined.findings) or "Every check passed."
+    failures = _failures(examined)
+    verdict = "quarantined" if failures else "accepted"
+    sentences = [
+        *(finding.sentence for finding in examined.damage),
+        *(result.sentence for result in examined.failed_checks),
+    ]
+    reason = " ".join(sentences) or "Every check passed."
     transaction.add(
         Verdict(
             shot_id=shot.shot_id,
             verdict=verdict,
             reason=reason,
-            numbers=checks.numbers(examined.findings) or None,
+            numbers=failures or None,
             author=checks.AUTHOR,
             at=at,
         )
     )
     return Settled(verdict, reason)
+
+
+def are_intact(transaction: Transaction, shot_uuids: Sequence[str]) -> set[str]:
+    """Return those of some registered shots whose files passed their verification."""
+    rows = transaction.execute(
+        select(Shot.uuid, ShotEvent.detail)
+        .join(Shot, ShotEvent.shot_id == Shot.id)
+        .where(Shot.uuid.in_(shot_uuids), ShotEvent.name == "verified")
+    )
+    return {uuid for uuid, detail in rows if (detail or {}).get("intact")}
+
+
+def _verification(examined: ExaminedShot) -> dict[str, Any]:
+    return {
+        "intact": examined.is_intact,
+        "damage": checks.numbers(examined.damage),
+        "checks": [asdict(result) for result in examined.checks],
+    }
+
+
+def _failures(examined: ExaminedShot) -> dict[str, Any]:
+    """Return the numbers of what a shot did not pass, by the name of the check."""
+    return {
+        **checks.numbers(examined.damage),
+        **{
+            result.name: {
+                "value": result.value,
+                "threshold": result.threshold,
+                "unit": result.unit,
+                **result.numbers,
+            }
+            for result in examined.failed_checks
+        },
+    }
 
 
 def fail_shot(
