@@ -388,7 +388,7 @@ def large_camera_port(tmp_path: Path) -> Iterator[str]:
         Identity("Agetrace", "Fixture 1", "1", "1.00", 384, 256),
         Card(tmp_path / "card", "100VIRTU", now),
         expose,
-        lambda: "20240301T120000",
+        lambda: now,
         lambda _: None,
     )
     responder = Responder(camera, "127.0.0.5", 0)

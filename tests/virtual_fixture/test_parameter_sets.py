@@ -1,13 +1,17 @@
 """What models in the manner of real bodies offer, met with libgphoto2 in a process of its own."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fixtures.description import description_from_mapping
 from fixtures.errors import DescriptionError
+from fixtures.ptp.camera import Camera, Exposure, Identity
+from fixtures.ptp.card import Card
 from fixtures.ptp.codes import EosPropertyCode, PropertyCode
 from fixtures.ptp.profiles import (
     PROFILES,
@@ -17,6 +21,7 @@ from fixtures.ptp.profiles import (
     profile_named,
 )
 from fixtures.ptp.properties import Code, PropertyTable
+from fixtures.ptp.responder import Responder
 from tests.support.virtual import RunningFixture, small_description
 
 RunSteps = Callable[..., list[dict[str, Any]]]
@@ -174,3 +179,39 @@ def test_only_newer_bodies_make_the_client_wait_for_the_exposure(
     if not waits:
         # The second trigger came in the middle of the exposure; the camera is busy until its end.
         assert shot["error"] == -110
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+@pytest.mark.parametrize("settable", [True, False], ids=["settable", "fixed"])
+def test_the_clock_is_read_and_set(
+    run_steps: RunSteps, tmp_path: Path, profile: Profile, settable: bool
+) -> None:
+    times = [datetime(2024, 3, 1, 12, tzinfo=UTC)]
+    later = datetime(2031, 7, 8, 9, 10, 11, tzinfo=UTC)
+
+    def expose(_: ShotSettings) -> Exposure:
+        return Exposure(times[-1], 1, ())
+
+    camera = Camera(
+        profile,
+        Identity("Agetrace", "Fixture 1", "1", "1.00", 384, 256),
+        Card(tmp_path / "card", "100VIRTU", times[0]),
+        expose,
+        lambda: times[-1],
+        lambda _: None,
+        set_clock=times.append if settable else None,
+    )
+    responder = Responder(camera, "127.0.0.6", 0)
+    responder.start()
+    host, port = responder.address
+    before, setting, after = run_steps(
+        f"ptpip:{host}:{port}:{port}",
+        ["get", "datetime"],
+        ["set", "datetime", int(later.timestamp())],
+        ["get", "datetime"],
+    )
+    responder.close()
+    assert before["result"] == times[0].timestamp()
+    assert ("error" in setting) is not settable
+    assert after["result"] == (later if settable else times[0]).timestamp()
+    assert times[1:] == ([later] if settable else [])

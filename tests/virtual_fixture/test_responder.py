@@ -382,7 +382,7 @@ def large_camera_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
         Identity("Agetrace", "Fixture 1", "1", "1.00", 384, 256),
         Card(tmp_path / "card", "100VIRTU", now),
         expose,
-        lambda: "20240301T120000",
+        lambda: now,
         lambda _: None,
     )
     responder = Responder(camera, "127.0.0.4", 0)
