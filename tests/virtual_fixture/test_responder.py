@@ -357,7 +357,9 @@ def test_other_bytes_leave_the_camera_usable(
     _, host, port = fixture.cameras[GENERIC].split(":")
     with socket.create_connection((host, int(port)), timeout=5) as connection:
         connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
+        # The camera may have hung up already.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):
             while connection.recv(4096):
                 pass
