@@ -14,6 +14,7 @@ from capture.cameras._connection import Connection
 from capture.cameras._settings import (
     BATTERY,
     CLOCK,
+    CUSTOM_FUNCTIONS,
     NOISE_REDUCTION,
     SHUTTER_COUNTER,
     Settings,
@@ -92,12 +93,13 @@ def _comes_back(settings: Settings, name: str, shown: str, other: str) -> bool:
 
 
 def _noise_reduction(settings: Settings) -> NoiseReductionCapability | None:
-    if NOISE_REDUCTION not in settings.names:
+    is_on = settings.is_noise_reduction_on()
+    if is_on is None:
         return None
-    widget = settings.widget(NOISE_REDUCTION)
-    choices, is_on = choices_of(widget), widget.get_value() != "Off"
-    can_be_off = not is_on or ("Off" in choices and not widget.get_readonly())
-    return NoiseReductionCapability(NOISE_REDUCTION, tuple(choices), is_on, can_be_off)
+    name = NOISE_REDUCTION if NOISE_REDUCTION in settings.names else CUSTOM_FUNCTIONS
+    widget = settings.widget(name)
+    # opening switches it off, so one that is on stays on
+    return NoiseReductionCapability(name, tuple(choices_of(widget)), is_on, not is_on)
 
 
 def _free_space(connection: Connection) -> tuple[int | None, int | None]:

@@ -16,10 +16,12 @@ import gphoto2
 from capture.cameras._connection import Connection
 from capture.cameras._translation import BAD_PARAMETERS
 from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
+from capture.cameras.custom_functions import is_noise_reduction_on, without_noise_reduction
 from capture.errors import SettingNotAppliedError, SettingNotOfferedError
 
 NOISE_REDUCTION: Final = "longexpnr"
-"""The driver's name of long-exposure noise reduction; Canon has it in menus that it hides."""
+CUSTOM_FUNCTIONS: Final = "customfuncex"
+"""The driver's names of where long-exposure noise reduction is set; some bodies hide it."""
 
 _PREPARED: Final = (
     ("capturetarget", "Memory card"),
@@ -43,7 +45,7 @@ _SERIAL_ON_THE_PLATE: Final = "eosserialnumber"
 _USED: Final = frozenset(
     {name for names in NAMES.values() for name in names}
     | {name for name, _ in (*_PREPARED, *_MANUAL_PROGRAMS)}
-    | {SHUTTER_COUNTER, BATTERY, CLOCK, _SERIAL_ON_THE_PLATE}
+    | {CUSTOM_FUNCTIONS, SHUTTER_COUNTER, BATTERY, CLOCK, _SERIAL_ON_THE_PLATE}
 )
 _REFUSED_AT_ONCE_S: Final = 0.5
 """A driver that lists a setting which a camera lacks says so sooner, a late answer comes later."""
@@ -102,6 +104,9 @@ class Settings:
             self._set(name, widget, wanted)
             if name in _MUST_HOLD:
                 self._await_value(name, wanted)
+        custom_functions = self.text_if_any(CUSTOM_FUNCTIONS) or ""
+        if is_noise_reduction_on(custom_functions):
+            self.set_verified(CUSTOM_FUNCTIONS, without_noise_reduction(custom_functions))
         for name, wanted in _MANUAL_PROGRAMS:
             if name in self.names and (shown := self._text(name)) != wanted:
                 raise SettingNotAppliedError(
@@ -123,6 +128,13 @@ class Settings:
             return None
         value = self.widget(CLOCK).get_value()
         return float(value) if isinstance(value, int) and value > 0 else None
+
+    def is_noise_reduction_on(self) -> bool | None:
+        """Tell whether long-exposure noise reduction is on, None if the camera does not show it."""
+        shown = self.text_if_any(NOISE_REDUCTION)
+        if shown is not None:
+            return shown != "Off"
+        return is_noise_reduction_on(self.text_if_any(CUSTOM_FUNCTIONS) or "")
 
     def apply(self, wishes: Mapping[str, object]) -> dict[str, Any]:
         """Apply settings and return what the camera shows afterwards.
@@ -180,13 +192,12 @@ class Settings:
 
         exposure, iso, f_number = number("exposure"), number("iso"), number("f_number")
         quality = shown.get(self.name_of("image_quality") or "", "")
-        reduction = self.text_if_any(NOISE_REDUCTION)
         return {
             "exposure_s": None if exposure is None else float(exposure),
             "iso": None if iso is None else int(iso),
             "f_number": None if f_number is None else float(f_number),
             "image_quality": parse_image_quality(quality, self.make),
-            "long_exposure_noise_reduction": None if reduction is None else reduction != "Off",
+            "long_exposure_noise_reduction": self.is_noise_reduction_on(),
             "values": dict(shown),
         }
 
@@ -224,7 +235,7 @@ class Settings:
         return not self.widget(name).get_readonly()
 
     def set_verified(self, name: str, choice: str) -> None:
-        """Set a setting to one of its choices.
+        """Set a setting to one of its choices, or to a text.
 
         Raises
         ------

@@ -7,6 +7,9 @@ quality: a second opinion on everything that needs neither.
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -21,15 +24,26 @@ import pytest
 from capture.cameras.capabilities import Capabilities
 from capture.cameras.choices import choice_for
 from capture.cameras.gphoto2_camera import Gphoto2Camera
-from capture.cameras.protocol import CameraSettings
-from capture.errors import CameraLostError, SettingNotOfferedError, WrongSerialError
+from capture.cameras.protocol import CameraSettings, Delivery
+from capture.errors import (
+    CameraBusyError,
+    CameraError,
+    CameraLostError,
+    CardFullError,
+    FilesMissingError,
+    SettingNotAppliedError,
+    SettingNotOfferedError,
+    WrongSerialError,
+)
 from datastore.frames import check_file
+from datastore.metadata import read_metadata
 from tests.capture.conftest import GENERIC, MARGIN_S, NIKON, shoot
 from tests.support.virtual import RunningFixture, running_fixture, small_description
 
 EOS = "7200001"
 VUSB = "0.1"
 PICTURE = "picture.jpg"
+SETTINGS = CameraSettings(Fraction(1, 125), 400, 5.6, "raw+jpeg")
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,8 @@ class Kind:
 @pytest.fixture(scope="module")
 def eos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
     """Run a virtual camera of the dialect that the others' fixture lacks."""
-    description = small_description(
-        {"serial": EOS, "profile": "eos", "address": "127.0.0.4"}, exposure_time_scale=0.001
-    )
+    camera = {"serial": EOS, "profile": "eos", "parameter_set": "7d", "address": "127.0.0.4"}
+    description = small_description(camera, exposure_time_scale=0.001)
     with running_fixture(tmp_path_factory.mktemp("eos"), description) as running:
         yield running
 
@@ -69,15 +82,14 @@ def kind(
     request: pytest.FixtureRequest, virtual: RunningFixture, eos: RunningFixture, tmp_path: Path
 ) -> Kind:
     """Return each kind of camera."""
-    both = CameraSettings(Fraction(1, 125), 400, 5.6, "raw+jpeg")
     address = {**virtual.cameras, **eos.cameras}.get(request.param)
     if address is not None:
-        return Kind(address, request.param, "Agetrace", both, ("raw", "jpeg"))
+        return Kind(address, request.param, "Agetrace", SETTINGS, ("raw", "jpeg"))
     folder = tmp_path / "picture"
     folder.mkdir()
     picture = np.random.default_rng(1).integers(0, 256, (360, 480, 3), np.uint8)
     assert cv2.imwrite(str(folder / PICTURE), picture)
-    jpeg = replace(both, exposure=Fraction(1, 100), image_quality="jpeg")
+    jpeg = replace(SETTINGS, exposure=Fraction(1, 100), image_quality="jpeg")
     environment = {"VCAMERADIR": str(folder)}
     return Kind("usb:001,001", VUSB, "GP", jpeg, ("jpeg",), False, environment)
 
@@ -198,3 +210,67 @@ def test_a_camera_says_what_it_can_do(camera: Gphoto2Camera, kind: Kind) -> None
         assert found.image_qualities == ("raw", "raw+jpeg", "jpeg")
     else:
         assert (found.settings["iso"], found.image_qualities) == (None, ())
+
+
+SET_CUSTOM_FUNCTIONS = """
+import sys, gphoto2
+ports, abilities, camera = gphoto2.PortInfoList(), gphoto2.CameraAbilitiesList(), gphoto2.Camera()
+ports.load()
+abilities.load()
+camera.set_port_info(ports[ports.lookup_path(sys.argv[1])])
+camera.set_abilities(abilities[abilities.lookup_model("PTP/IP Camera")])
+camera.init()
+widget = camera.get_single_config("customfuncex")
+widget.set_value(sys.argv[2])
+camera.set_single_config("customfuncex", widget)
+print(camera.get_single_config("customfuncex").get_value())
+camera.exit()
+"""
+
+
+def test_noise_reduction_that_somebody_left_on_is_switched_off(
+    eos: RunningFixture, tmp_path: Path
+) -> None:
+    is_on = "20,1,2,14,1,201,1,2,"
+    arguments = ["-c", SET_CUSTOM_FUNCTIONS, eos.gphoto_port(EOS), is_on]
+    somebody = subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+    assert somebody.stdout.decode().strip() == is_on
+    with closing(Gphoto2Camera(eos.cameras[EOS], EOS, tmp_path, MARGIN_S)) as camera:
+        camera.open()
+        assert camera.settings.apply(SETTINGS).long_exposure_noise_reduction is False
+        found = camera.settings.capabilities().long_exposure_noise_reduction
+        assert found is not None and found.can_be_off and not found.is_on
+
+
+def set_and_shoot(camera: Gphoto2Camera) -> Delivery:
+    camera.settings.apply(SETTINGS)
+    return shoot(camera, str(uuid.uuid4()), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("busy-on-capture", CameraBusyError),
+        ("store-full", CardFullError),
+        ("silent-capture", FilesMissingError),
+        ("missing-raw", FilesMissingError),
+        ("close-mid-transfer", CameraLostError),
+        ("settings-ignored", SettingNotAppliedError),
+    ],
+)
+def test_faults_of_the_eos_dialect_are_named_in_time(
+    eos: RunningFixture, tmp_path: Path, fault: str, error: type[CameraError]
+) -> None:
+    with closing(Gphoto2Camera(eos.cameras[EOS], EOS, tmp_path, MARGIN_S)) as camera:
+        camera.open()
+        camera.settings.apply(replace(SETTINGS, iso=800))
+        eos.set_faults(EOS, {"kind": fault, "count": None})
+        began = time.monotonic()
+        with pytest.raises(error):
+            set_and_shoot(camera)
+        assert time.monotonic() - began < 3 * MARGIN_S
+        assert not camera.is_open
+        eos.set_faults(EOS)
+        camera.open()
+        delivery = set_and_shoot(camera)
+        assert [read_metadata(file.path).iso for file in delivery.files] == [400, 400]
