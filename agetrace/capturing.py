@@ -62,7 +62,7 @@ def run_recipe(
         operator=operator,
         progress=progress,
         stop=stop,
-        patience_s=home.settings.operator.patience_s,
+        operator_patience_s=home.settings.operator.patience_s,
         begun=begun,
     )
 
@@ -107,7 +107,7 @@ def go_on(
         operator=operator,
         progress=progress,
         stop=stop,
-        patience_s=home.settings.operator.patience_s,
+        operator_patience_s=home.settings.operator.patience_s,
     )
 
 

@@ -39,7 +39,7 @@ from capture.registration import (
 )
 from capture.session_rows import BegunSession, FixtureFacts, end_session, load_fixture
 from capture.spool import Spool, SpooledShot, role_of
-from capture.stations import CameraFactory, Station, Stations
+from capture.stations import CAMERA_PATIENCE_S, CameraFactory, Station, Stations
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.metadata import FileMetadata
@@ -126,6 +126,7 @@ def reconcile(
     clock: CivilClock,
     spool_folder: Path,
     camera_factory: CameraFactory = Gphoto2Camera,
+    camera_patience_s: float = CAMERA_PATIENCE_S,
 ) -> Reconciled:
     """Settle the open shots of a fixture; its cameras are opened only where a card is needed.
 
@@ -138,7 +139,7 @@ def reconcile(
         fixture = load_fixture(transaction, fixture_name)
     lease = lease_equipment(catalogue, fixture.resources)
     try:
-        with Stations(fixture.cameras, spool_folder, camera_factory) as stations:
+        with Stations(fixture.cameras, spool_folder, camera_factory, camera_patience_s) as stations:
             return reconcile_stations(catalogue, fixture, clock, Spool(spool_folder), stations)
     finally:
         lease.release()

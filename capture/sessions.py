@@ -43,7 +43,7 @@ from capture.session_rows import (
 from capture.space import require_space
 from capture.spool import Spool
 from capture.stations import (
-    REOPENING_PATIENCE_S,
+    CAMERA_PATIENCE_S,
     CameraFactory,
     Station,
     Stations,
@@ -72,8 +72,8 @@ def run_session(
     camera_factory: CameraFactory = Gphoto2Camera,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
-    patience_s: float = PATIENCE_S,
-    reopening_patience_s: float = REOPENING_PATIENCE_S,
+    operator_patience_s: float = PATIENCE_S,
+    camera_patience_s: float = CAMERA_PATIENCE_S,
     begun: Callable[[str], None] | None = None,
 ) -> SessionOutcome:
     """Execute a recipe once with the cameras of a fixture.
@@ -106,10 +106,10 @@ def run_session(
         Told after every frame.
     stop
         Once set, the session ends after the shot in hand.
-    patience_s
+    operator_patience_s
         How long a prompt may stay without an answer.
-    reopening_patience_s
-        How long a camera that failed is waited for, each time.
+    camera_patience_s
+        How long a camera that does not open is tried again, each time.
     begun
         Told the session's UUID once its row is committed.
 
@@ -152,8 +152,8 @@ def run_session(
         camera_factory=camera_factory,
         progress=progress,
         stop=stop,
-        patience_s=patience_s,
-        reopening_patience_s=reopening_patience_s,
+        operator_patience_s=operator_patience_s,
+        camera_patience_s=camera_patience_s,
     )
 
 
@@ -168,8 +168,8 @@ def resume_session(
     camera_factory: CameraFactory = Gphoto2Camera,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
-    patience_s: float = PATIENCE_S,
-    reopening_patience_s: float = REOPENING_PATIENCE_S,
+    operator_patience_s: float = PATIENCE_S,
+    camera_patience_s: float = CAMERA_PATIENCE_S,
 ) -> SessionOutcome:
     """Go on with a session that ended, or died, before its last frame.
 
@@ -217,8 +217,8 @@ def resume_session(
         camera_factory=camera_factory,
         progress=progress,
         stop=stop,
-        patience_s=patience_s,
-        reopening_patience_s=reopening_patience_s,
+        operator_patience_s=operator_patience_s,
+        camera_patience_s=camera_patience_s,
     )
 
 
@@ -235,8 +235,8 @@ def _conduct(
     camera_factory: CameraFactory,
     progress: Progress | None,
     stop: threading.Event | None,
-    patience_s: float,
-    reopening_patience_s: float,
+    operator_patience_s: float,
+    camera_patience_s: float,
 ) -> SessionOutcome:
     """Make everything ready, begin the session and take its shots."""
     plan = expand(recipe, list(fixture.scenes))
@@ -244,9 +244,7 @@ def _conduct(
     spool = Spool(spool_folder)
     lease = lease_equipment(catalogue, fixture.resources)
     try:
-        with Stations(
-            fixture.cameras, spool_folder, camera_factory, reopening_patience_s
-        ) as stations:
+        with Stations(fixture.cameras, spool_folder, camera_factory, camera_patience_s) as stations:
             _raise_first(stations.each(stations.all, lambda station: station.open(clock)))
             settled = reconcile_stations(catalogue, fixture, clock, spool, stations)
             taken = _taken_before(catalogue, resumed, stations, plan)
@@ -257,7 +255,7 @@ def _conduct(
             knowledge = load_knowledge(catalogue, fixture, recipe)
             session = begin(stations)
             steering = Steering(
-                catalogue, session, clock, lease, stop or threading.Event(), patience_s
+                catalogue, session, clock, lease, stop or threading.Event(), operator_patience_s
             )
             execution = Execution(
                 catalogue=catalogue,

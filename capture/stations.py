@@ -36,11 +36,8 @@ from datastore.errors import DatastoreError
 CameraFactory = Callable[[str, str, Path], Camera]
 """Makes a closed camera from address, expected serial and spool folder."""
 
-OPENING_PATIENCE_S: Final = 6.0
-"""How long a camera may fail to open at the start: a killed session lets go after a moment."""
-
-REOPENING_PATIENCE_S: Final = 20.0
-"""How long a camera that failed in a session is waited for, each time."""
+CAMERA_PATIENCE_S: Final = 15.0
+"""How long a camera that does not open is tried again: a killed session lets go after a moment."""
 
 _CLOCK_JUMP: Final = timedelta(seconds=2)
 Result = TypeVar("Result")
@@ -97,7 +94,7 @@ class Station:
         self._discards: list[tuple[str, Sequence[SpooledFile]]] = []
         self._is_suspect = False
 
-    def open(self, clock: CivilClock, patience_s: float = OPENING_PATIENCE_S) -> None:
+    def open(self, clock: CivilClock) -> None:
         """Open the camera and measure its clock; tries again for a while where that may help.
 
         Raises
@@ -109,7 +106,7 @@ class Station:
         self._discards.clear()
         self._is_suspect = False
         try:
-            self.identity = open_patiently(self.camera, patience_s)
+            self.identity = open_patiently(self.camera, self._patience_s)
         except CaptureError:
             self.failed_openings += 1
             raise
@@ -135,7 +132,7 @@ class Station:
         if self._is_suspect or self.camera.wants_recycling:
             self.camera.close()
         if not self.camera.is_open:
-            self.open(clock, self._patience_s)
+            self.open(clock)
             was_opened = True
         skew = self._measured_skew(clock)
         jump_s = _jump_s(self.skew, skew)
@@ -221,7 +218,7 @@ class Stations:
     camera_factory
         Makes each camera.
     patience_s
-        How long a camera that failed is waited for, in seconds.
+        How long a camera that does not open is tried again, in seconds.
     """
 
     def __init__(
@@ -229,7 +226,7 @@ class Stations:
         cameras: Sequence[CameraFacts],
         spool_folder: Path,
         camera_factory: CameraFactory = Gphoto2Camera,
-        patience_s: float = REOPENING_PATIENCE_S,
+        patience_s: float = CAMERA_PATIENCE_S,
     ) -> None:
         self.all = [
             Station(facts, camera_factory(facts.address, facts.serial, spool_folder), patience_s)

@@ -43,7 +43,7 @@ class Laboratory:
         """Run a session with some of the cameras."""
         options.setdefault("actuator", VirtualActuator(self.virtual.control_url))
         options.setdefault("camera_factory", quick_camera)
-        options.setdefault("reopening_patience_s", 1.0)
+        options.setdefault("camera_patience_s", 1.0)
         return run_session(
             self.catalogue,
             recipe,

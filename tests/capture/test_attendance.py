@@ -262,7 +262,7 @@ def test_a_prompt_that_is_refused_ends_the_session(laboratory: Laboratory) -> No
 
 
 def test_a_prompt_that_nobody_answers_ends_the_session(laboratory: Laboratory) -> None:
-    outcome = laboratory.run(recipe(ONE), NIKON, actuator=None, patience_s=0.3)
+    outcome = laboratory.run(recipe(ONE), NIKON, actuator=None, operator_patience_s=0.3)
     assert (outcome.state, outcome.exit_reason) == ("failed", "prompt-unanswered")
     assert "agetrace session answer" in (outcome.reason or "")
     with laboratory.catalogue.reading() as transaction:

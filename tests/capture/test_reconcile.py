@@ -61,6 +61,7 @@ def settle(laboratory: Laboratory) -> Reconciled:
         clock=laboratory.clock,
         spool_folder=laboratory.spool_folder,
         camera_factory=quick_camera,
+        camera_patience_s=1.0,
     )
 
 
