@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,7 +21,6 @@ from typing import Any
 from capture.errors import DiskFullError, SpoolError
 from datastore.durable import FULL_DISK_ERRORS, sync_folder
 
-_CHUNK_BYTES = 4 << 20
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _JPEG_SUFFIXES = frozenset({".jpg", ".jpeg"})
 
@@ -84,7 +84,7 @@ class Spool:
     def receive(
         self, shot_uuid: str, number: int, data: memoryview, camera_folder: str, camera_name: str
     ) -> SpooledFile:
-        """Write one file of a shot, hashed on the way and flushed to the disk.
+        """Write one file of a shot, hashed meanwhile and flushed to the disk.
 
         Parameters
         ----------
@@ -106,20 +106,27 @@ class Spool:
         path = self.folder / f"{_checked(shot_uuid)}.{number}.{role}{_harmless_suffix(camera_name)}"
         partial = path.with_name(path.name + ".part")
         digest = hashlib.sha256()
+        # the disk takes as long as the processor: neither waits for the other
+        hashing = threading.Thread(target=digest.update, args=(data,), name="hashing")
+        hashing.start()
+        try:
+            self._write(partial, path, data)
+        finally:
+            hashing.join()
+        return SpooledFile(path, role, len(data), digest.hexdigest(), camera_folder, camera_name)
+
+    def _write(self, partial: Path, path: Path, data: memoryview) -> None:
         with _full_disk_reported(self.folder):
             try:
                 with partial.open("wb", buffering=0) as file:
-                    for start in range(0, len(data), _CHUNK_BYTES):
-                        chunk = data[start : start + _CHUNK_BYTES]
-                        digest.update(chunk)
-                        while chunk:
-                            chunk = chunk[file.write(chunk) :]
+                    left = data
+                    while left:
+                        left = left[file.write(left) :]
                     os.fsync(file.fileno())
                 partial.rename(path)
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
-        return SpooledFile(path, role, len(data), digest.hexdigest(), camera_folder, camera_name)
 
     def seal(self, shot_uuid: str, files: Sequence[SpooledFile], facts: Mapping[str, Any]) -> None:
         """Write a shot's sidecar, durably: from now on the shot survives anything but the disk."""
