@@ -86,9 +86,12 @@ class Supervisor:
             except RequestError:
                 raise
             except CaptureError as error:
-                worker, self._worker = self._worker, None
-                worker.end(orderly=False)
+                self._drop()
                 raise type(error)(self._naming_the_camera(str(error))) from None
+            except BaseException:
+                # an interrupt leaves an answer behind that would be taken for the next order's
+                self._drop()
+                raise
 
     def order_shot(self, order: str, timeout_s: float, /, shot_uuid: str, **arguments: Any) -> Any:
         """Give an order that leaves a shot with the worker's writer; see `order`."""
@@ -128,8 +131,12 @@ class Supervisor:
         worker.kill()
         with self._lock:
             if self._worker is worker:
-                self._worker = None
-                worker.end(orderly=False)
+                self._drop()
+
+    def _drop(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end(orderly=False)
 
     def end(self) -> None:
         """Have the worker close the camera, and end it; without a worker this does nothing."""

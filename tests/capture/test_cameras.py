@@ -234,6 +234,27 @@ def test_a_stopped_worker_meets_its_deadline_and_is_killed(nikon: Gphoto2Camera)
     assert not Path(f"/proc/{worker}").exists()
 
 
+def test_an_interrupted_order_leaves_no_answer_for_the_next(nikon: Gphoto2Camera) -> None:
+    worker = nikon.worker_pid
+    assert worker is not None
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    os.kill(worker, signal.SIGSTOP)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            nikon.settings.offered()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not nikon.is_open
+    assert not Path(f"/proc/{worker}").exists()
+    nikon.open()
+    assert nikon.settings.apply(RAW).iso == 800
+
+
 def test_patience_waits_for_a_busy_camera_and_for_nothing_that_cannot_change(
     nikon: Gphoto2Camera, tmp_path: Path
 ) -> None:
