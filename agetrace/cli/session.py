@@ -54,7 +54,7 @@ def run(
     who = operator or _login()
     with (
         catalogue_of(context) as (home, catalogue),
-        _stoppable() as stop,
+        stoppable() as stop,
         TerminalOperator(catalogue, clock_of(home).now, who) as attendant,
         progress_bar(parsed.name, quiet=as_json) as advance,
     ):
@@ -92,7 +92,7 @@ def resume(
         with catalogue.reading() as transaction:
             uuid = find_session(transaction, session).uuid
         with (
-            _stoppable() as stop,
+            stoppable() as stop,
             TerminalOperator(catalogue, clock_of(home).now, who) as attendant,
             progress_bar(uuid, quiet=as_json) as advance,
         ):
@@ -301,7 +301,7 @@ def _login() -> str:
 
 
 @contextmanager
-def _stoppable() -> Iterator[threading.Event]:
+def stoppable() -> Iterator[threading.Event]:
     """Have Ctrl-C and a service manager's request set an event instead of ending the process."""
     stop = threading.Event()
     signals = (signal.SIGINT, signal.SIGTERM)
