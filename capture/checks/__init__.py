@@ -7,7 +7,6 @@ not. Whether a file belongs to the shot at all is another question with function
 from typing import Final
 
 from capture.checks.belonging import ClockSkew, foreign_body, foreign_time, wall_time
-from capture.checks.dark import check_dark
 from capture.checks.process import ExaminingWorker, FrameAnswer, FrameQuestion, ReferencePlace
 from capture.checks.results import CheckResult, numbers, sentences
 from capture.checks.scenes import SceneDescriptor, check_right_scene, describe_scene
@@ -27,7 +26,6 @@ __all__ = [
     "FrameQuestion",
     "ReferencePlace",
     "SceneDescriptor",
-    "check_dark",
     "check_right_scene",
     "check_settings",
     "describe_scene",

@@ -1,40 +1,142 @@
-"""Checks of dark fields."""
+"""Checks of dark fields: darkness, leaking light, defects that the camera removed by itself."""
 
 from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
+from capture.checks.results import CheckResult, unmeasured
+from capture.checks.thresholds import CheckThresholds
+from datastore.frames import Frame
+from datastore.frames.darkness import Darkness, measure_darkness
+from datastore.frames.suppression import DefectSigns, measure_defect_signs
 
-from datastore.frames import Finding, Frame, robust_black
+_LEAK_SIGMAS: Final = 6.0
+_LEAST_NOISE_DN: Final = 2.0
+"""Noise from which whole numbers resolve the spectrum of differences."""
 
-_DARK_EXCESS_SHARE: Final = 0.01
-"""Share of the sensor's range by which a dark field's level may lie above its black level."""
+_LEAST_HOT: Final = 20
+_LEAST_COLD: Final = 5
+_LONE_SHARE: Final = 0.2
 
 
-def check_dark(frame: Frame) -> list[Finding]:
-    """Judge whether a dark field is dark: its robust level above the file's black level."""
-    if frame.black_level is None:
-        return []
-    top, left, height, width = frame.visible
-    # even offsets keep the planes of the whole mosaic
-    top, left = top + top % 2, left + left % 2
-    visible = frame.mosaic[top : top + height // 2 * 2, left : left + width // 2 * 2]
-    levels = np.asarray(robust_black(visible, frame.cfa))
-    black = np.asarray(frame.black_level)
-    excess_dn = float(np.max(levels - black))
-    limit_dn = _DARK_EXCESS_SHARE * float(frame.white_level - black.max())
-    if excess_dn <= limit_dn:
-        return []
-    numbers: dict[str, int | float | str] = {
-        "excess_dn": round(excess_dn, 3),
-        "limit_dn": round(limit_dn, 3),
+def check_dark_field(frame: Frame, thresholds: CheckThresholds) -> tuple[CheckResult, ...]:
+    """Make every check of a dark field: level, leak, suppression, subtraction."""
+    darkness = measure_darkness(frame)
+    signs = measure_defect_signs(frame, darkness.level_dn, darkness.noise_dn)
+    return (
+        _check_level(frame, darkness, thresholds),
+        _check_leak(darkness, thresholds),
+        _check_suppression(signs, min(darkness.noise_dn), thresholds),
+        _check_subtraction(signs, thresholds),
+    )
+
+
+def _check_level(frame: Frame, darkness: Darkness, thresholds: CheckThresholds) -> CheckResult:
+    name, unit = "dark-level", "DN"
+    numbers = {
+        "level_dn": [round(level, 3) for level in darkness.level_dn],
+        "noise_dn": [round(noise, 3) for noise in darkness.noise_dn],
     }
-    return [
-        Finding(
-            "not-dark",
+    if darkness.excess_dn is None or frame.black_level is None:
+        return unmeasured(name, None, unit, "The file states no black level.", numbers)
+    limit_dn = thresholds.dark_level_share * (frame.white_level - max(frame.black_level))
+    passed = darkness.excess_dn <= limit_dn
+    return CheckResult(
+        name,
+        round(darkness.excess_dn, 3),
+        round(limit_dn, 3),
+        unit,
+        passed,
+        f"The dark field lies {darkness.excess_dn:.1f} DN above black"
+        + ("." if passed else f", more than {limit_dn:.1f} DN: is the body cap on?"),
+        numbers,
+    )
+
+
+def _check_leak(darkness: Darkness, thresholds: CheckThresholds) -> CheckResult:
+    limit_dn = max(
+        thresholds.light_leak_dn,
+        thresholds.light_leak_share * max(darkness.excess_dn or 0.0, 0.0),
+        _LEAK_SIGMAS * darkness.pattern_uncertainty_dn,
+    )
+    passed = darkness.pattern_dn <= limit_dn
+    return CheckResult(
+        "light-leak",
+        round(darkness.pattern_dn, 3),
+        round(limit_dn, 3),
+        "DN",
+        passed,
+        f"The smooth pattern of the dark field spans {darkness.pattern_dn:.2f} DN"
+        + ("." if passed else f", more than {limit_dn:.2f} DN: light leaks in."),
+        {"uncertainty_dn": round(darkness.pattern_uncertainty_dn, 4)},
+    )
+
+
+def _check_suppression(
+    signs: DefectSigns, noise_dn: float, thresholds: CheckThresholds
+) -> CheckResult:
+    name, unit, limit = "hot-pixel-suppression", "sigmas", thresholds.suppression_sigmas
+    numbers: dict[str, float] = {
+        "hot": signs.hot,
+        "lone_hot": signs.lone_hot,
+        "equal_hot": signs.equal_hot,
+        "photosites": signs.photosites,
+    }
+    spikes = [signs.spike_sigmas]
+    if signs.green_spike_sigmas is not None:
+        spikes.append(signs.green_spike_sigmas)
+        numbers["green_is_stronger"] = signs.green_spike_sigmas > signs.spike_sigmas
+    spike = max(spikes)
+    has_spike = noise_dn >= _LEAST_NOISE_DN and spike > limit
+    # clusters of hot photosites survive the filter, but none stands alone
+    has_no_arm = signs.hot >= _LEAST_HOT and signs.lone_hot < _LONE_SHARE * signs.hot
+    if has_spike or (has_no_arm and signs.equal_hot >= _LEAST_HOT // 2):
+        return CheckResult(
+            name,
+            round(spike, 2),
+            limit,
+            unit,
+            False,
+            f"Photosites that equal their largest neighbour stand out by {spike:.1f} sigmas and"
+            f" {signs.lone_hot} of {signs.hot} hot ones stand alone: the camera suppresses hot"
+            " photosites.",
             numbers,
-            f"The dark field lies {excess_dn:.1f} DN above black, more than {limit_dn:.1f} DN: is"
-            " the body cap on?",
         )
-    ]
+    if signs.hot < _LEAST_HOT:
+        numbers["spike_sigmas"] = round(spike, 2)
+        why = f"{signs.hot} hot photosites are too few to tell whether the camera suppresses them."
+        return unmeasured(name, limit, unit, why, numbers)
+    return CheckResult(
+        name,
+        round(spike, 2),
+        limit,
+        unit,
+        True,
+        f"{signs.lone_hot} of {signs.hot} hot photosites stand alone, as they do unfiltered.",
+        numbers,
+    )
+
+
+def _check_subtraction(signs: DefectSigns, thresholds: CheckThresholds) -> CheckResult:
+    name, limit = "dark-subtraction", thresholds.cold_share
+    outliers = signs.hot + signs.cold
+    numbers = {"cold": signs.cold, "hot": signs.hot}
+    if outliers < _LEAST_COLD:
+        why = f"{outliers} outlying photosites are too few to tell of a subtracted dark frame."
+        return unmeasured(name, limit, "", why, numbers)
+    share = signs.cold / outliers
+    passed = share <= limit or signs.cold < _LEAST_COLD
+    return CheckResult(
+        name,
+        round(share, 4),
+        limit,
+        "",
+        passed,
+        f"{signs.cold} of {outliers} outlying photosites are cold"
+        + (
+            "."
+            if passed
+            else ", as after the subtraction of a dark frame: switch noise reduction off."
+        ),
+        numbers,
+    )

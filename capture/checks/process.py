@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from capture.checks.results import CheckResult
 from capture.checks.scenes import SceneDescriptor
 from capture.checks.thresholds import CheckThresholds
 from datastore.frames import DecodingStoppedError, Examination, ExpectedFile, Finding, examine_frame
 from datastore.frames.process import Answer, IsolatedProcess
+
+if TYPE_CHECKING:
+    from capture.checks.content import ReferenceMemory
 
 STOPPED = "decoder-stopped"
 
@@ -170,6 +174,14 @@ def _examine(request: dict[str, Any]) -> Answer:
     answer: dict[str, Any] = {"examination": asdict(examination), "checks": []}
     if frame is None or question is None or examination.findings:
         return answer, None
-    results, descriptor = check_content(frame, question)
+    results, descriptor = check_content(frame, question, _memory())
     answer["checks"] = [asdict(result) for result in results]
     return answer, None if descriptor is None else memoryview(descriptor.to_bytes())
+
+
+@functools.cache
+def _memory() -> ReferenceMemory:
+    """Return the references that this process remembers."""
+    from capture.checks.content import ReferenceMemory
+
+    return ReferenceMemory()

@@ -33,8 +33,6 @@ class CheckThresholds(BaseModel):
         Least lead of that similarity over the best of the other scenes.
     registration_shift_photosites
         Largest shift against the reference.
-    registration_correlation
-        Least correlation with the reference at that shift, corrected for noise.
     illumination_drift_stops
         Largest change of the light against the reference.
     illumination_pattern_stops
@@ -52,14 +50,13 @@ class CheckThresholds(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dark_level_share: _Share = 0.01
-    light_leak_dn: _Amount = 3.0
-    light_leak_share: _Share = 0.2
-    suppression_sigmas: _Amount = 8.0
+    light_leak_dn: _Amount = 2.0
+    light_leak_share: _Share = 0.1
+    suppression_sigmas: _Amount = 20.0
     cold_share: _Share = 0.25
-    scene_similarity: _Share = 0.75
-    scene_margin: _Share = 0.01
+    scene_similarity: _Share = 0.9
+    scene_margin: _Share = 0.02
     registration_shift_photosites: _Amount = 1.0
-    registration_correlation: _Share = 0.5
     illumination_drift_stops: _Amount = 0.15
     illumination_pattern_stops: _Amount = 0.15
     colour_drift_stops: _Amount = 0.1

@@ -10,7 +10,8 @@ import pytest
 
 from capture import checks
 from capture.cameras.protocol import CameraSettings, ReadBack
-from capture.checks import ClockSkew
+from capture.checks import CheckResult, CheckThresholds, ClockSkew
+from capture.checks.dark import check_dark_field
 from datastore.frames import Frame
 from datastore.metadata import FileMetadata
 
@@ -58,21 +59,28 @@ def dark_frame(level: float, hot: int = 0) -> Frame:
     return Frame(mosaic, "RGGB", 16383, (512.0,) * 4, (0, 0, 100, 120))
 
 
+def dark_level(frame: Frame) -> CheckResult:
+    results = {result.name: result for result in check_dark_field(frame, CheckThresholds())}
+    return results["dark-level"]
+
+
 def test_hot_photosites_do_not_make_a_dark_field_bright() -> None:
-    assert checks.check_dark(dark_frame(515, hot=600)) == []
+    result = dark_level(dark_frame(515, hot=600))
+    assert result.passed
+    assert result.value == pytest.approx(3, abs=0.7)
 
 
 @pytest.mark.parametrize("level", [700, 2000, 12000])
 def test_light_on_a_dark_field_is_found_with_its_amount(level: float) -> None:
-    (finding,) = checks.check_dark(dark_frame(level))
-    assert finding.name == "not-dark"
-    assert finding.numbers["excess_dn"] == pytest.approx(level - 512, abs=1)
+    result = dark_level(dark_frame(level))
+    assert not result.passed
+    assert result.value == pytest.approx(level - 512, abs=1)
 
 
 def test_light_on_one_colour_only_is_found() -> None:
     frame = dark_frame(512)
     frame.mosaic[::2, ::2] += 900
-    assert [finding.name for finding in checks.check_dark(frame)] == ["not-dark"]
+    assert not dark_level(frame).passed
 
 
 @pytest.mark.parametrize(
