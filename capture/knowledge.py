@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from capture.checks import CheckThresholds
+from capture.checks import CheckThresholds, ReferencePlace
 from capture.examination import SceneFacts
-from capture.recipes import Recipe
+from capture.references import StoredReference, load_references
 from capture.session_rows import FixtureFacts
 from datastore.catalogue import Catalogue
+from datastore.store import LocalStore
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,53 @@ class SessionKnowledge:
     ----------
     thresholds
         Of the recipe.
-    scenes
-        What is known of a scene, by the camera's row number and the scene's name.
+    references
+        By scene, by the camera's row number.
+    store
+        Holds the references' files.
     """
 
     thresholds: CheckThresholds
-    scenes: Mapping[tuple[int, str], SceneFacts]
+    references: Mapping[int, Mapping[str, StoredReference]]
+    store: LocalStore
 
     def of(self, camera_id: int, scene: str | None) -> SceneFacts | None:
         """Return what is known of a scene, None for one without a reference."""
-        return None if scene is None else self.scenes.get((camera_id, scene))
+        known = self.references.get(camera_id, {})
+        if scene is None or scene not in known:
+            return None
+        own = known[scene]
+        return SceneFacts(
+            reference=ReferencePlace(self.store.path(own.sha256), own.exposure_product),
+            own=own.descriptor,
+            others={name: other.descriptor for name, other in known.items() if name != scene},
+        )
 
 
-def load_knowledge(catalogue: Catalogue, fixture: FixtureFacts, recipe: Recipe) -> SessionKnowledge:
-    """Return what the frames of a session are held against."""
-    return SessionKnowledge(CheckThresholds(), {})
+def load_knowledge(
+    catalogue: Catalogue,
+    fixture: FixtureFacts,
+    thresholds: CheckThresholds,
+    *,
+    use_references: bool = True,
+) -> SessionKnowledge:
+    """Return what the frames of a session are held against.
+
+    Parameters
+    ----------
+    catalogue
+        Holds the references.
+    fixture, thresholds
+        Of the session.
+    use_references
+        False where references are being made.
+    """
+    references: dict[int, dict[str, StoredReference]] = {}
+    if use_references:
+        names = {revision_id: name for name, revision_id in fixture.scenes.items()}
+        camera_ids = [camera.camera_id for camera in fixture.cameras]
+        with catalogue.reading() as transaction:
+            found = load_references(transaction, camera_ids, list(names))
+        for (camera_id, revision_id), reference in found.items():
+            references.setdefault(camera_id, {})[names[revision_id]] = reference
+    return SessionKnowledge(thresholds, references, catalogue.store)

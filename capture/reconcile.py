@@ -26,7 +26,9 @@ from capture.cameras.protocol import CameraSettings, CardFile, ReadBack
 from capture.checks import CheckThresholds
 from capture.errors import CaptureError, SpoolError
 from capture.examination import ShotFacts
+from capture.knowledge import SessionKnowledge, load_knowledge
 from capture.leasing import lease_equipment
+from capture.recipes import Recipe
 from capture.registration import (
     FAILED,
     REGISTERED,
@@ -51,6 +53,7 @@ from datastore.tables import (
     ShotEvent,
     new_uuid,
 )
+from datastore.tables import Recipe as RecipeRow
 
 _CLEAN_ENDS: Final = ("completed", "partial")
 _NEWEST_CARD_FILES: Final = 40
@@ -70,7 +73,9 @@ class OpenShot:
     session_uuid: str
     camera_id: int
     kind: str
+    scene: str | None
     settings: CameraSettings
+    thresholds: CheckThresholds
     latest: datetime
     """Civil time after which its shutter cannot have opened."""
 
@@ -157,9 +162,11 @@ def reconcile_stations(
     by_camera = {station.facts.camera_id: station for station in stations.all}
     with catalogue.reading() as transaction:
         shots = _open_shots(transaction, fixture, list(by_camera))
+    knowledge = load_knowledge(catalogue, fixture, CheckThresholds(), use_references=bool(shots))
     for shot in shots:
         try:
-            settled = _settle(catalogue, clock, spool, by_camera[shot.camera_id], shot, shots)
+            station = by_camera[shot.camera_id]
+            settled = _settle(catalogue, clock, spool, station, shot, shots, knowledge)
         except CaptureError as error:
             result.left_open[shot.planned.uuid] = str(error)
             continue
@@ -176,6 +183,7 @@ def _settle(
     station: Station,
     shot: OpenShot,
     shots: Sequence[OpenShot],
+    knowledge: SessionKnowledge,
 ) -> Settled:
     """Register a shot from spool or card, or fail it.
 
@@ -203,7 +211,7 @@ def _settle(
             settled = fail_shot(transaction, shot.planned, reason, now)
             audit_settled(transaction, shot.session_uuid, {shot.planned.uuid: settled}, now)
         return settled
-    return _register(catalogue, station, shot, spooled, source, now)
+    return _register(catalogue, station, shot, spooled, source, now, knowledge)
 
 
 def _register(
@@ -213,6 +221,7 @@ def _register(
     spooled: SpooledShot,
     source: str,
     now: datetime,
+    knowledge: SessionKnowledge,
 ) -> Settled:
     read_back = _read_back(spooled) if source == "spool" else None
     facts = ShotFacts(
@@ -222,8 +231,8 @@ def _register(
         earliest=None,
         latest=None,
         skew=None,
-        thresholds=CheckThresholds(),
-        scene=None,
+        thresholds=shot.thresholds,
+        scene=knowledge.of(shot.camera_id, shot.scene),
     )
     examined = station.examiner.examine(spooled.files, station.facts, facts)
     for file in spooled.files:
@@ -315,7 +324,8 @@ def _open_shots(
 ) -> list[OpenShot]:
     # only sessions that did not end cleanly can have any: those are few
     unclean = (
-        select(Session.id, Session.uuid, Session.clock_source)
+        select(Session.id, Session.uuid, Session.clock_source, RecipeRow.body)
+        .join(RecipeRow, Session.recipe_id == RecipeRow.id)
         .join(FixtureRevision, Session.fixture_revision_id == FixtureRevision.id)
         .where(
             Session.kind == "capture",
@@ -325,7 +335,7 @@ def _open_shots(
         .subquery()
     )
     rows = transaction.execute(
-        select(Shot, unclean.c.uuid, unclean.c.clock_source)
+        select(Shot, unclean.c.uuid, unclean.c.clock_source, unclean.c.body)
         .join(unclean, Shot.session_id == unclean.c.id)
         .where(
             Shot.camera_id.in_(camera_ids),
@@ -336,7 +346,9 @@ def _open_shots(
     return [_open_shot(*row) for row in rows]
 
 
-def _open_shot(shot: Shot, session_uuid: str, clock_source: str) -> OpenShot:
+def _open_shot(
+    shot: Shot, session_uuid: str, clock_source: str, recipe_body: dict[str, Any]
+) -> OpenShot:
     assert shot.triggered_at is not None and shot.camera_id is not None
     assert shot.exposure is not None and shot.iso is not None and shot.image_quality is not None
     return OpenShot(
@@ -344,7 +356,9 @@ def _open_shot(shot: Shot, session_uuid: str, clock_source: str) -> OpenShot:
         session_uuid,
         shot.camera_id,
         shot.kind,
+        None if shot.scene_revision is None else shot.scene_revision.scene.name,
         CameraSettings(Fraction(shot.exposure), shot.iso, shot.f_number, shot.image_quality),
+        Recipe.model_validate(recipe_body).checks,
         shot.triggered_at + _LONGEST_STEP[clock_source],
     )
 

@@ -25,7 +25,8 @@ from capture.errors import (
     SessionNotResumableError,
     SettingNotOfferedError,
 )
-from capture.execution import Execution, Progress, opened_event, settings_of
+from capture.execution import Execution, Progress, settings_of
+from capture.flight import Recorder, opened_event
 from capture.knowledge import load_knowledge
 from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
@@ -69,6 +70,7 @@ def run_session(
     serials: Sequence[str] | None = None,
     operator: str | None = None,
     note: str | None = None,
+    use_references: bool = True,
     camera_factory: CameraFactory = Gphoto2Camera,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
@@ -100,6 +102,8 @@ def run_session(
         Take part only these cameras; None for all.
     operator, note
         Recorded with the session.
+    use_references
+        False where the scenes' references are being made, or are known to be out of date.
     camera_factory
         Makes each camera from address, serial and spool folder.
     progress
@@ -146,6 +150,7 @@ def run_session(
         fixture,
         recipe,
         begin,
+        use_references=use_references,
         actuator=actuator,
         clock=clock,
         spool_folder=spool_folder,
@@ -229,6 +234,7 @@ def _conduct(
     begin: Callable[[Stations], BegunSession],
     *,
     resumed: BegunSession | None = None,
+    use_references: bool = True,
     actuator: Actuator | None,
     clock: CivilClock,
     spool_folder: Path,
@@ -252,19 +258,22 @@ def _conduct(
             left = [step.spec for step in steps]
             _require_offered(stations, left)
             require_space(catalogue, spool, fixture.cameras, left)
-            knowledge = load_knowledge(catalogue, fixture, recipe)
+            knowledge = load_knowledge(
+                catalogue,
+                fixture,
+                recipe.checks,
+                use_references=use_references,
+            )
             session = begin(stations)
             steering = Steering(
                 catalogue, session, clock, lease, stop or threading.Event(), operator_patience_s
             )
             execution = Execution(
                 catalogue=catalogue,
-                fixture=fixture,
                 session=session,
+                recorder=Recorder(catalogue, fixture, session, clock, taken.attempts),
                 frames_planned=len(plan) * len(stations.all),
-                attempts=recipe.attempts,
                 steps=StepQueue(steps),
-                attempts_made=taken.attempts,
                 stations=stations,
                 knowledge=knowledge,
                 spool=spool,

@@ -235,6 +235,7 @@ class Stations:
         count = max(1, len(self.all))
         self._orders = ThreadPoolExecutor(count, thread_name_prefix="camera")
         self._ingests = ThreadPoolExecutor(count, thread_name_prefix="ingest")
+        self._beside = ThreadPoolExecutor(count, thread_name_prefix="store")
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -253,6 +254,7 @@ class Stations:
         self.each(self.all, lambda station: station.camera.close())
         self._orders.shutdown()
         self._ingests.shutdown()
+        self._beside.shutdown()
         self._stack.close()
 
     def each(
@@ -272,6 +274,10 @@ class Stations:
     ) -> dict[Station, Future[Result]]:
         """Begin to work on what several cameras brought, beside their next exposure."""
         return {station: self._ingests.submit(work, station) for station in stations}
+
+    def beside(self, work: Callable[[], Result]) -> Future[Result]:
+        """Begin a part of an ingest that may go on beside the rest of it."""
+        return self._beside.submit(work)
 
 
 def outcomes(futures: Mapping[Station, Future[Result]]) -> dict[Station, Result | Failure]:

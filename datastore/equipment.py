@@ -67,7 +67,7 @@ class CameraDescription(_Model):
     make: str = Field(min_length=1)
     model: str = Field(min_length=1)
     address: str = Field(min_length=1)
-    profile: Literal["nikon", "generic"] | None = None
+    profile: Literal["nikon", "generic", "eos"] | None = None
     sensor: Annotated[SensorDescription, BeforeValidator(_all_unknown_for_null)] = (
         SensorDescription()
     )

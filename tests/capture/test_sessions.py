@@ -277,6 +277,7 @@ def _run_on(
         clock=clock,
         spool_folder=laboratory.spool_folder,
         camera_factory=quick_camera,
+        camera_patience_s=0.0,
     )
 
 

@@ -1,0 +1,168 @@
+"""A step on its way from the shutter to the catalogue, and the rows it leaves there.
+
+Knows no order of steps and gives no camera an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from capture.cameras.protocol import Delivery, Release
+from capture.errors import CameraError, CaptureError, DiskFullError
+from capture.examination import ExaminedShot
+from capture.registration import (
+    PlannedShot,
+    Settled,
+    audit_settled,
+    fail_shot,
+    plan_shot,
+    register_shot,
+)
+from capture.session_rows import BegunSession, FixtureFacts, add_session_event
+from capture.stations import Readiness, Station
+from capture.steps import Step
+from datastore.catalogue import Catalogue
+from datastore.clocks import CivilClock
+from datastore.errors import DatastoreError, StoreFullError
+
+FULL = (DiskFullError, StoreFullError)
+"""Failures that leave a shot open: spool or card hold it until there is room again."""
+
+
+@dataclass
+class Attempt:
+    """One station's attempt at a shot, filled in as it proceeds."""
+
+    readiness: Readiness | None = None
+    planned: PlannedShot | None = None
+    release: Release | None = None
+    delivery: Delivery | None = None
+    failure: CaptureError | DatastoreError | None = None
+
+
+@dataclass
+class Flight:
+    """A step whose shutters are closed again and whose files are on their way."""
+
+    step: Step[Station]
+    attempts: dict[Station, Attempt]
+    examining: dict[Station, Future[ExaminedShot]]
+
+
+def sound(attempts: Mapping[Station, Attempt]) -> list[Station]:
+    """Return the stations whose attempts have not failed so far."""
+    return [station for station, attempt in attempts.items() if attempt.failure is None]
+
+
+def opened_event(station: Station) -> dict[str, Any]:
+    """Return the detail of the `camera-opened` event of a station that was just opened."""
+    assert station.identity is not None
+    skew_s = None
+    if station.skew is not None:
+        middle = (station.skew.lowest + station.skew.highest) / 2
+        skew_s = round(middle.total_seconds(), 3)
+    return {
+        "camera": station.facts.serial,
+        "firmware": station.identity.firmware,
+        "clock_skew_s": skew_s,
+    }
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes the rows of a session's shots.
+
+    Attributes
+    ----------
+    catalogue, fixture, session, clock
+        Of the session.
+    attempts_made
+        How often each camera tried each shot, by its sequence, before this run.
+    """
+
+    catalogue: Catalogue
+    fixture: FixtureFacts
+    session: BegunSession
+    clock: CivilClock
+    attempts_made: Mapping[tuple[Station, int], int]
+
+    def plan(
+        self,
+        step: Step[Station],
+        attempts: Mapping[Station, Attempt],
+        changes: Sequence[dict[str, Any]],
+        at: datetime,
+    ) -> None:
+        """Commit the rows of the step's shots, and what happened since the last one."""
+        scene_id = None if step.spec.scene is None else self.fixture.scenes[step.spec.scene]
+        with self.catalogue.writing() as transaction:
+
+            def note(name: str, detail: dict[str, Any]) -> None:
+                add_session_event(transaction, self.session.session_id, name, at, detail)
+
+            for detail in changes:
+                note("scene-changed", detail)
+            for station, attempt in attempts.items():
+                ready = attempt.readiness
+                if ready is not None and ready.was_opened:
+                    note("camera-opened", opened_event(station))
+                if ready is not None and ready.clock_jump_s is not None:
+                    serial = station.facts.serial
+                    note("clock-jumped", {"camera": serial, "jump_s": ready.clock_jump_s})
+                made = self.attempts_made.get((station, step.spec.sequence), 0)
+                attempt.planned = plan_shot(
+                    transaction,
+                    self.session.session_id,
+                    station.facts.camera_id,
+                    scene_id,
+                    step.spec,
+                    made + step.tries + 1,
+                    at,
+                    since_opened_s=station.since_opened_s(at, self.clock),
+                    since_last_shot_s=station.since_last_shot_s(at, self.clock),
+                )
+
+    def settle(
+        self,
+        step: Step[Station],
+        attempts: Mapping[Station, Attempt],
+        examined: Mapping[Station, ExaminedShot],
+    ) -> dict[Station, Settled]:
+        """Commit what became of the attempts."""
+        now = self.clock.now()
+        settled: dict[Station, Settled] = {}
+        with self.catalogue.writing() as transaction:
+            by_uuid: dict[str, Settled] = {}
+            for station, attempt in attempts.items():
+                assert attempt.planned is not None
+                if isinstance(attempt.failure, FULL):
+                    continue
+                if isinstance(attempt.failure, CameraError):
+                    detail = {
+                        "camera": station.facts.serial,
+                        "shot": attempt.planned.uuid,
+                        "reason": str(attempt.failure),
+                    }
+                    add_session_event(
+                        transaction, self.session.session_id, "camera-failed", now, detail
+                    )
+                if attempt.failure is not None or attempt.release is None:
+                    result = fail_shot(transaction, attempt.planned, str(attempt.failure), now)
+                else:
+                    result = register_shot(
+                        transaction,
+                        attempt.planned,
+                        examined[station],
+                        attempt.readiness.read_back if attempt.readiness else None,
+                        attempt.release.released_after_s,
+                        now,
+                        "camera",
+                    )
+                settled[station] = by_uuid[attempt.planned.uuid] = result
+            if by_uuid:
+                audit_settled(transaction, self.session.uuid, by_uuid, now)
+        return settled
