@@ -17,20 +17,18 @@ from sqlalchemy.orm import Session as Transaction
 
 from capture.actuators import Actuator, PromptActuator
 from capture.attendance import find_session
-from capture.cameras.choices import choice_for
 from capture.cameras.gphoto2_camera import Gphoto2Camera
-from capture.cameras.protocol import CameraSettings
 from capture.errors import (
     ClockRefusedError,
     SessionNotResumableError,
-    SettingNotOfferedError,
 )
-from capture.execution import Execution, Progress, settings_of
+from capture.execution import Execution, Progress
 from capture.flight import Recorder, opened_event
 from capture.knowledge import load_knowledge
 from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
 from capture.recipes import Recipe, ShotSpec, expand
+from capture.recipes.issues import OfferedByCamera, issues_with, refuse_not_offered
 from capture.reconcile import reconcile_stations
 from capture.session_rows import (
     BegunSession,
@@ -352,23 +350,14 @@ def _note_opened(
 
 
 def _require_offered(stations: Stations, plan: Sequence[ShotSpec]) -> None:
-    """Refuse a recipe that asks a camera for a setting that it does not offer."""
-    wishes = list(dict.fromkeys(settings_of(spec) for spec in plan))
-    _raise_first(stations.each(stations.all, lambda station: _choose_all(station, wishes)))
-
-
-def _choose_all(station: Station, wishes: Sequence[CameraSettings]) -> None:
-    offered = station.camera.settings.offered()
-    for settings in wishes:
-        for field, wanted in settings.fields().items():
-            if wanted is None:
-                continue
-            try:
-                choice_for(field, wanted, offered.get(field, ()), station.facts.make)
-            except SettingNotOfferedError as error:
-                raise SettingNotOfferedError(
-                    f"camera {station.facts.serial}: {error}; change the recipe"
-                ) from None
+    """Refuse a recipe that asks a camera for a setting that it does not offer; name them all."""
+    results = stations.each(stations.all, lambda station: station.camera.settings.offered())
+    offered = {}
+    for station, choices in results.items():
+        if isinstance(choices, Exception):
+            raise choices
+        offered[station.facts.serial] = OfferedByCamera(station.facts.make, choices)
+    refuse_not_offered(issues_with(plan, offered))
 
 
 def _raise_first(results: Mapping[Station, object]) -> None:
