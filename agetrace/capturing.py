@@ -35,6 +35,7 @@ def run_recipe(
     progress: Callable[[int, int], None] | None = None,
     stop: threading.Event | None = None,
     begun: Callable[[str], None] | None = None,
+    use_references: bool = True,
 ) -> SessionOutcome:
     """Run one session as the home's settings say.
 
@@ -64,6 +65,7 @@ def run_recipe(
         stop=stop,
         operator_patience_s=home.settings.operator.patience_s,
         begun=begun,
+        use_references=use_references,
     )
 
 

@@ -5,7 +5,7 @@ Takes no shots: a session does, by the recipe that is made here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -41,7 +41,7 @@ from datastore.descriptions import describe_problems
 from datastore.equipment import current_revision
 from datastore.errors import UnknownShotError
 from datastore.frames import ExpectedFile
-from datastore.tables import Asset, Camera, SceneReference, SceneRevision, Shot, ShotEvent
+from datastore.tables import Asset, Camera, Scene, SceneReference, SceneRevision, Shot, ShotEvent
 
 _LIT_KINDS: Final = ("fixed-background", "flat-field")
 
@@ -131,30 +131,44 @@ def reference_recipe(
         raise RecipeError(f"references cannot be taken so: {describe_problems(error)}") from None
 
 
-def last_accepted_shots(transaction: Transaction, session: str) -> list[str]:
-    """Return the shots of a session that can be references: the last of each scene and camera.
+def last_accepted_shots(
+    transaction: Transaction,
+    session: str,
+    *,
+    scenes: Collection[str] | None = None,
+    serials: Collection[str] | None = None,
+) -> list[str]:
+    """Return the shots of a session that may be references: the last of each scene and camera.
+
+    Parameters
+    ----------
+    transaction
+        Any.
+    session
+        UUID, or an unambiguous beginning of it.
+    scenes, serials
+        Only those of these scenes and cameras; None for all.
 
     Raises
     ------
     UnknownSessionError
         If there is no such session.
-    RequestError
-        If it has no such shot.
     """
-    found = find_session(transaction, session)
-    rows = transaction.execute(
+    query = (
         select(Shot.camera_id, Shot.scene_revision_id, Shot.uuid)
-        .where(Shot.session_id == found.id, Shot.kind.in_(_LIT_KINDS), Shot.warm_up.is_(False))
-        .where(Shot.scene_revision_id.is_not(None), Shot.camera_id.is_not(None))
+        .join(Shot.camera)
+        .join(Shot.scene_revision)
+        .join(SceneRevision.scene)
+        .where(Shot.session_id == find_session(transaction, session).id)
+        .where(Shot.kind.in_(_LIT_KINDS), Shot.warm_up.is_(False))
         .where(newest_verdict() == ACCEPTED, raw_asset_id().is_not(None))
         .order_by(Shot.id)
     )
-    last = {(camera_id, scene_id): uuid for camera_id, scene_id, uuid in rows}
-    if not last:
-        raise RequestError(
-            f"session {found.uuid} has no accepted frame of a scene with a RAW file: see"
-            f" `agetrace session log {found.uuid[:8]}`"
-        )
+    if scenes:
+        query = query.where(Scene.name.in_(scenes))
+    if serials:
+        query = query.where(Camera.serial.in_(serials))
+    last = {(camera_id, scene_id): uuid for camera_id, scene_id, uuid in transaction.execute(query)}
     return list(last.values())
 
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agetrace.cli._shared import JsonOption, catalogue_of, print_json, print_records
+from agetrace.cli._shared import (
+    JsonOption,
+    catalogue_of,
+    print_json,
+    print_records,
+    progress_bar,
+    say,
+)
 from agetrace.errors import RequestError
 
-app = typer.Typer(no_args_is_help=True, help="List and show scenes.")
+if TYPE_CHECKING:
+    from capture.outcome import SessionOutcome
+    from capture.recipes import Recipe
+    from capture.reference_making import AddedReferences
+
+app = typer.Typer(no_args_is_help=True, help="List and show scenes, and take their references.")
 
 _COLUMNS = ["fixture", "name", "revision", "background", "foreground", "illumination"]
+_REFERENCE_COLUMNS = ["fixture", "scene", "camera_serial", "shot", "taken_at", "age_days", "state"]
+_NO_REFERENCES_AFTER = ("aborted", "failed")
 
 
 @app.command("list")
@@ -44,6 +58,158 @@ def show(
         print_json(found[0])
     else:
         print_records(found, _COLUMNS)
+
+
+@app.command()
+def reference(
+    context: typer.Context,
+    scenes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Scenes; all but the flat panel otherwise.", metavar="[SCENE]..."),
+    ] = None,
+    fixture: Annotated[
+        str | None, typer.Option(help="Name of the fixture; the only one otherwise.")
+    ] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="Serial; all of the fixture's otherwise.")
+    ] = None,
+    exposure: Annotated[str, typer.Option(help="Exposure time in seconds.")] = "1/30",
+    iso: Annotated[int, typer.Option(help="Sensitivity.")] = 100,
+    f_number: Annotated[
+        float | None, typer.Option(help="Aperture; left as it is otherwise.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="Frames of each; the last accepted counts.")] = 1,
+    from_session: Annotated[
+        str | None,
+        typer.Option(help="Take no shot; use the accepted frames of this session.", metavar="UUID"),
+    ] = None,
+    operator: Annotated[str | None, typer.Option(help="Who does it; this login otherwise.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the frames that later frames of the scenes are held against.
+
+    Example: agetrace scene reference --exposure 1/30 --iso 100 --f-number 8
+    """
+    import getpass
+
+    from agetrace.capturing import clock_of
+    from capture.reference_making import add_references, last_accepted_shots, reference_recipe
+
+    who = operator or getpass.getuser()
+    outcome = None
+    with catalogue_of(context) as (home, catalogue):
+        session = from_session
+        if session is None:
+            recipe = reference_recipe(
+                scenes, exposure=exposure, iso=iso, f_number=f_number, count=count
+            )
+            outcome = _shoot(context, recipe, fixture, camera, who, quiet=as_json)
+            session = outcome.session_uuid
+        elif fixture is not None:
+            raise RequestError("a session has one fixture: give --from-session or --fixture")
+        added = None
+        if outcome is None or outcome.state not in _NO_REFERENCES_AFTER:
+            with catalogue.reading() as transaction:
+                shots = last_accepted_shots(transaction, session, scenes=scenes, serials=camera)
+            if not shots and outcome is None:
+                raise RequestError(
+                    f"session {session} has no accepted frame of such a scene with a RAW file: see"
+                    f" `agetrace session log {session}`"
+                )
+            added = add_references(catalogue, shots, who, clock_of(home).now())
+    _report(outcome, added, as_json=as_json)
+
+
+@app.command()
+def references(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the references that count: one for each scene and camera.
+
+    Example: agetrace scene references
+    """
+    from agetrace.capturing import clock_of
+    from capture.references import newest_references
+    from datastore import equipment
+
+    with catalogue_of(context) as (home, catalogue), catalogue.reading() as transaction:
+        now = clock_of(home).now()
+        staged = {revision.id for revision in equipment.list_scenes(transaction)}
+        records = []
+        for found in newest_references(transaction):
+            state = "in use" if found.is_usable else f"not in use: its shot is {found.verdict}"
+            if found.scene_revision_id not in staged:
+                state = "not in use: the scene was changed"
+            age = None if found.taken_at is None else (now - found.taken_at).total_seconds()
+            age_days = None if age is None else round(age / 86_400, 2)
+            records.append({**found.to_json(), "age_days": age_days, "state": state})
+    print_records(records, _REFERENCE_COLUMNS, as_json=as_json)
+
+
+def _shoot(
+    context: typer.Context,
+    recipe: Recipe,
+    fixture: str | None,
+    serials: list[str] | None,
+    operator: str,
+    *,
+    quiet: bool,
+) -> SessionOutcome:
+    """Run the session that takes the frames."""
+    from agetrace.capturing import clock_of, run_recipe
+    from agetrace.cli._operator import TerminalOperator
+    from agetrace.cli.session import stoppable
+
+    with (
+        catalogue_of(context) as (home, catalogue),
+        stoppable() as stop,
+        TerminalOperator(catalogue, clock_of(home).now, operator) as attendant,
+        progress_bar(recipe.name, quiet=quiet) as advance,
+    ):
+        return run_recipe(
+            home,
+            catalogue,
+            recipe,
+            fixture_name=fixture,
+            serials=serials,
+            operator=operator,
+            progress=advance,
+            stop=stop,
+            begun=attendant.attend,
+            use_references=False,
+        )
+
+
+def _report(
+    outcome: SessionOutcome | None, added: AddedReferences | None, *, as_json: bool
+) -> None:
+    """Say what was taken and kept; the exit code is 1 where a reference is missing."""
+    kept = () if added is None else added.added
+    refused = () if added is None else added.refused
+    replaced = () if added is None else added.replaced
+    if as_json:
+        print_json(
+            {
+                "session": None if outcome is None else outcome.to_json(),
+                "references": [reference.to_json() for reference in kept],
+                "replaced": [reference.to_json() for reference in replaced],
+                "refused": [reference.to_json() for reference in refused],
+            }
+        )
+    else:
+        if outcome is not None:
+            say(outcome.summary())
+        for old in replaced:
+            taken = "at an unknown time" if old.taken_at is None else f"{old.taken_at:%Y-%m-%d}"
+            say(f"replaced: {old.scene}, camera {old.serial}, taken {taken}")
+        for reference in refused:
+            say(f"no reference: {reference.reason}")
+        say(f"{len(kept)} references are in use from now on")
+    quarantined = 0 if outcome is None else outcome.frames_quarantined
+    if quarantined and not as_json:
+        say(f"{quarantined} quarantined frames gave no reference: see `agetrace session log`")
+    if outcome is not None and outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+    if refused or quarantined:
+        raise typer.Exit(1)
 
 
 def _scenes(context: typer.Context, fixture: str | None) -> list[dict[str, object]]:
