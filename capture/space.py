@@ -34,26 +34,43 @@ def require_space(
     DiskFullError
         If there is not enough; no shutter was released.
     """
-    shots = Counter(role for spec in plan for role in spec.image_quality.split("+"))
-    needed = sum(
-        count * _largest_bytes(catalogue, camera, role)
-        for camera in cameras
-        for role, count in shots.items()
-    )
-    needed += _RESERVE_BYTES
-    for name, place, free in (
-        ("the asset store", catalogue.store.root, catalogue.store.free_bytes()),
-        ("the spool", spool.folder, spool.free_bytes()),
-    ):
-        if free < needed:
-            raise DiskFullError(
-                f"{name} {place} has {_megabytes(free)} free and the session needs"
-                f" {_megabytes(needed)}: free some space; nothing was captured"
-            )
+    needed = needed_bytes(catalogue, cameras, plan)
+    lacking = lacking_space(catalogue, spool, needed)
+    if lacking:
+        raise DiskFullError(f"{'; '.join(lacking)}: free some space; nothing was captured")
     return needed
 
 
-def _largest_bytes(catalogue: Catalogue, camera: CameraFacts, role: str) -> int:
+def needed_bytes(
+    catalogue: Catalogue, cameras: Sequence[CameraFacts], plan: Sequence[ShotSpec]
+) -> int:
+    """Return what a session needs on each disk, with a reserve, in bytes."""
+    shots = Counter(role for spec in plan for role in spec.image_quality.split("+"))
+    files = (
+        count * bytes_per_file(catalogue, camera, role)
+        for camera in cameras
+        for role, count in shots.items()
+    )
+    return sum(files) + _RESERVE_BYTES
+
+
+def lacking_space(catalogue: Catalogue, spool: Spool, needed: int) -> list[str]:
+    """Return, in a sentence each, which of store and spool have no room for so many bytes."""
+    return [
+        f"{name} {place} has {_megabytes(free)} free and the session needs {_megabytes(needed)}"
+        for name, place, free in (
+            ("the asset store", catalogue.store.root, catalogue.store.free_bytes()),
+            ("the spool", spool.folder, spool.free_bytes()),
+        )
+        if free < needed
+    ]
+
+
+def bytes_per_file(catalogue: Catalogue, camera: CameraFacts, role: str) -> int:
+    """Return the bytes to allow for one file of a role.
+
+    The largest of the camera's newest hundred is the measure, else the size of its sensor.
+    """
     with catalogue.reading() as transaction:
         newest = (
             select(Asset.bytes)

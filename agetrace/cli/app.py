@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agetrace.cli import (
+    camera,
     catalogue,
     dataset,
     defects,
@@ -17,6 +18,7 @@ from agetrace.cli import (
     fixture,
     home,
     imports,
+    recipe,
     scene,
     session,
     shots,
@@ -57,8 +59,10 @@ app.command("evidence")(evidence.evidence)
 app.command("demo")(demo.demo)
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(fixture.app, name="fixture")
+app.add_typer(camera.app, name="camera")
 app.add_typer(scene.app, name="scene")
 app.add_typer(timeslot.app, name="timeslot")
+app.add_typer(recipe.app, name="recipe")
 app.add_typer(session.app, name="session")
 app.add_typer(verdict.app, name="verdict")
 app.add_typer(imports.app, name="import")

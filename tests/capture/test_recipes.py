@@ -6,6 +6,7 @@ from collections import Counter
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -49,7 +50,8 @@ backgrounds = st.fixed_dictionaries(
 bodies = st.fixed_dictionaries(
     {
         "name": st.just("drawn"),
-        "order": st.sampled_from(["as-listed", "randomised"]),
+        "order": st.sampled_from(["as-listed", "randomised", "counterbalanced"]),
+        "scene_order": st.sampled_from(["as-listed", "randomised"]),
         "order_seed": st.integers(0, 2**63 - 1),
         "warm_up": st.integers(0, 3),
         "shots": st.lists(st.one_of(darks, backgrounds), min_size=1, max_size=4),
@@ -92,7 +94,7 @@ def test_the_seed_alone_decides_the_order(body: dict[str, Any], other_seed: int)
     recipe = Recipe.model_validate(body)
     assert expand(recipe, SCENES) == expand(Recipe.model_validate(body), SCENES)
     other = Recipe.model_validate({**body, "order_seed": other_seed})
-    if recipe.order == "as-listed":
+    if recipe.order == recipe.scene_order == "as-listed":
         assert expand(other, SCENES) == expand(recipe, SCENES)
     assert (other.content_sha256 == recipe.content_sha256) == (other == recipe)
 
@@ -103,6 +105,45 @@ def test_a_recipe_survives_its_own_body(body: dict[str, Any]) -> None:
     again = Recipe.model_validate(recipe.body())
     assert again == recipe
     assert again.content_sha256 == recipe.content_sha256
+
+
+@given(bodies, st.randoms(use_true_random=False))
+def test_the_order_of_keys_is_no_part_of_the_hash(body: dict[str, Any], shuffle: Random) -> None:
+    def reordered(value: Any) -> Any:
+        if isinstance(value, list):
+            return [reordered(part) for part in value]
+        if isinstance(value, dict):
+            keys = list(value)
+            shuffle.shuffle(keys)
+            return {key: reordered(value[key]) for key in keys}
+        return value
+
+    other = Recipe.model_validate(reordered(body))
+    assert other.content_sha256 == Recipe.model_validate(body).content_sha256
+
+
+def test_thresholds_are_part_of_the_hash() -> None:
+    texts = ["", "checks: {scene_margin: 0.5}\n"]
+    hashes = {
+        parse_recipe(
+            f"name: a\n{text}shots: [{{kind: dark-field, exposure: 1, iso: 1}}]", "a"
+        ).content_sha256
+        for text in texts
+    }
+    assert len(hashes) == 2
+
+
+def test_an_entry_overrides_attempts_and_what_a_failure_means() -> None:
+    recipe = parse_recipe(
+        "name: a\nattempts: 3\nwarm_up: 1\nshots:\n"
+        "  - {kind: dark-field, exposure: 1, iso: 100, attempts: 5, on_failure: abort}\n"
+        "  - {kind: dark-field, exposure: 2, iso: 100}",
+        "a",
+    )
+    warm_up, first, second = expand(recipe, [])
+    assert (first.attempts, first.on_failure) == (5, "abort")
+    assert (second.attempts, second.on_failure) == (3, "continue")
+    assert (warm_up.warm_up, warm_up.on_failure) == (True, "continue")
 
 
 def test_equal_exposures_have_equal_hashes() -> None:
@@ -143,6 +184,10 @@ def test_ready_recipes_expand_by_name(name: str) -> None:
         ("name: a\nname: b\nshots: []", "r.yaml:2: name: given twice"),
         ("name: a\nattempts: 0\nshots: [{kind: dark-field, exposure: 1, iso: 1}]",
          "r.yaml:2: attempts"),
+        ("name: a\nshots:\n  - {kind: dark-field, exposure: 1, iso: 1, on_failure: retry}",
+         "r.yaml:3: shots[0].on_failure"),
+        ("name: a\nchecks:\n  scene_margins: 1\nshots: [{kind: dark-field, exposure: 1, iso: 1}]",
+         "r.yaml:3: checks.scene_margins: no such field"),
         ("name: ../a\nshots: [{kind: dark-field, exposure: 1, iso: 1}]", "r.yaml:1: name"),
         ("just text", "r.yaml: a recipe is a mapping"),
         ("a: [", "r.yaml: no YAML"),
