@@ -7,14 +7,14 @@ read again.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
 import gphoto2
 
 from capture.cameras._connection import Connection
-from capture.cameras._translation import BAD_PARAMETERS
+from capture.cameras._translation import REFUSALS
 from capture.cameras.choices import NAMES, choice_for, parse_image_quality, parse_number
 from capture.cameras.custom_functions import is_noise_reduction_on, without_noise_reduction
 from capture.errors import SettingNotAppliedError, SettingNotOfferedError
@@ -41,15 +41,18 @@ SHUTTER_COUNTER: Final = "shuttercounter"
 BATTERY: Final = "batterylevel"
 CLOCK: Final = "datetime"
 _SERIAL_ON_THE_PLATE: Final = "eosserialnumber"
+_EVENT_MODE: Final = "eventmode"
+"""Set to 1, it has Canon's EOS tell every value again; else their clock is that of the opening."""
 
 _USED: Final = frozenset(
     {name for names in NAMES.values() for name in names}
     | {name for name, _ in (*_PREPARED, *_MANUAL_PROGRAMS)}
-    | {CUSTOM_FUNCTIONS, SHUTTER_COUNTER, BATTERY, CLOCK, _SERIAL_ON_THE_PLATE}
+    | {CUSTOM_FUNCTIONS, SHUTTER_COUNTER, BATTERY, CLOCK, _SERIAL_ON_THE_PLATE, _EVENT_MODE}
 )
 _REFUSED_AT_ONCE_S: Final = 0.5
 """A driver that lists a setting which a camera lacks says so sooner, a late answer comes later."""
 
+_CLOCK_MOVES_WITHIN_S: Final = 1.5
 _SETTLING_S: Final = 0.5
 _POLL_S: Final = 0.004
 
@@ -71,6 +74,7 @@ class Settings:
         self._connection = connection
         self._camera = connection.camera
         self.read_back: dict[str, Any] = {}
+        self._clock_shown: tuple[object, float] = (None, 0.0)
         self.names = self._readable_names()
         self.make = self._text("manufacturer") or ""
 
@@ -123,11 +127,19 @@ class Settings:
         }
 
     def clock_s(self) -> float | None:
-        """Return the camera's clock as seconds since 1970, None if it shows none."""
+        """Return the camera's clock as seconds since 1970, None if it shows none that runs."""
         if CLOCK not in self.names:
             return None
+        if _EVENT_MODE in self.names:
+            self._have_all_told_again()
         value = self.widget(CLOCK).get_value()
-        return float(value) if isinstance(value, int) and value > 0 else None
+        now = time.monotonic()
+        if value != self._clock_shown[0]:
+            self._clock_shown = (value, now)
+        stands_still = now - self._clock_shown[1] > _CLOCK_MOVES_WITHIN_S
+        if stands_still or not isinstance(value, int) or value <= 0:
+            return None
+        return float(value)
 
     def is_noise_reduction_on(self) -> bool | None:
         """Tell whether long-exposure noise reduction is on, None if the camera does not show it."""
@@ -208,14 +220,28 @@ class Settings:
         return frozenset(name for name in sorted(names & _USED) if self._is_readable(name))
 
     def _is_readable(self, name: str) -> bool:
+        return not self._is_refused(
+            lambda: self._camera.get_single_config(name), f"reading its setting {name}"
+        )
+
+    def _have_all_told_again(self) -> None:
+        widget = self.widget(_EVENT_MODE)
+        widget.set_value("1")
+        # where that is refused, the clock stands still
+        self._is_refused(
+            lambda: self._camera.set_single_config(_EVENT_MODE, widget), f"setting {_EVENT_MODE}"
+        )
+
+    def _is_refused(self, request: Callable[[], object], doing: str) -> bool:
+        """Do something that a camera may have no notion of; tell whether it refused at once."""
         asked = time.monotonic()
         try:
-            self._camera.get_single_config(name)
+            request()
         except gphoto2.GPhoto2Error as error:
-            if error.code == BAD_PARAMETERS and time.monotonic() - asked < _REFUSED_AT_ONCE_S:
-                return False
-            raise self._connection.translation(error, f"reading its setting {name}") from None
-        return True
+            if error.code in REFUSALS and time.monotonic() - asked < _REFUSED_AT_ONCE_S:
+                return True
+            raise self._connection.translation(error, doing) from None
+        return False
 
     def name_of(self, field: str) -> str | None:
         """Return the driver's name of a field of a recipe, None if the camera has none."""

@@ -7,13 +7,12 @@ from typing import Final
 
 from capture.errors import CameraBusyError, CameraError, CameraLostError, CardFullError
 
-BAD_PARAMETERS: Final = -2
 NO_SUCH_FILE: Final = -108
+REFUSALS: Final = frozenset({-2, -6})
 
 _BUSY: Final = frozenset({-110})
 _CLAIMED: Final = frozenset({-53, -60})
 _CARD_FULL: Final = frozenset({-1, -3, -115})
-_BAD_REQUESTS: Final = frozenset({BAD_PARAMETERS, -6})
 
 
 def translation(
@@ -48,6 +47,6 @@ def translation(
         return CameraBusyError(f"{said}; {holder} holds it: end that, or unmount the camera")
     if card_full_possible and code in _CARD_FULL:
         return CardFullError(f"{said}; its memory card may be full: empty it")
-    if code in _BAD_REQUESTS:
+    if code in REFUSALS:
         return CameraError(said)
     return CameraLostError(f"{said}; check that it is on and that the address is right")

@@ -192,6 +192,15 @@ def test_a_camera_is_opened_again_and_closed_for_good(
     assert not stranger.is_open
 
 
+def test_the_clock_runs(camera: Gphoto2Camera) -> None:
+    before, began = camera.settings.clock_s(), time.monotonic()
+    time.sleep(1.6)
+    after = camera.settings.clock_s()
+    assert before is not None and after is not None
+    # a simulated one may run faster, and both show whole seconds
+    assert after - before >= time.monotonic() - began - 1
+
+
 def test_a_camera_says_what_it_can_do(camera: Gphoto2Camera, kind: Kind) -> None:
     offered = camera.settings.offered()
     found = camera.settings.capabilities()
