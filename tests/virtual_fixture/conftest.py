@@ -48,6 +48,7 @@ def _as_at_the_start(request: pytest.FixtureRequest) -> None:
     for name in {"fixture", "bodies"}.intersection(request.fixturenames):
         running: RunningFixture = request.getfixturevalue(name)
         running.put("/faults", {serial: [] for serial in running.cameras})
+        running.put("/disturbances", {serial: {} for serial in running.cameras})
         running.put("/exposure-time-scale", {"exposure_time_scale": 0.01})
         running.put("/civil-time", {"civil_time": "2024-03-01T12:00:00Z"})
         running.put("/lamp", {"lamp_level": 1.0})
