@@ -24,6 +24,7 @@ import pytest
 from capture.cameras.capabilities import Capabilities
 from capture.cameras.choices import choice_for
 from capture.cameras.gphoto2_camera import Gphoto2Camera
+from capture.cameras.opening import open_patiently
 from capture.cameras.protocol import CameraSettings, Delivery
 from capture.errors import (
     CameraBusyError,
@@ -265,6 +266,8 @@ def set_and_shoot(camera: Gphoto2Camera) -> Delivery:
         ("missing-raw", FilesMissingError),
         ("close-mid-transfer", CameraLostError),
         ("settings-ignored", SettingNotAppliedError),
+        ("stall-mid-transfer", CameraLostError),
+        ("late-answer", CameraError),
     ],
 )
 def test_faults_of_the_eos_dialect_are_named_in_time(
@@ -280,6 +283,6 @@ def test_faults_of_the_eos_dialect_are_named_in_time(
         assert time.monotonic() - began < 3 * MARGIN_S
         assert not camera.is_open
         eos.set_faults(EOS)
-        camera.open()
+        open_patiently(camera, patience_s=10.0)
         delivery = set_and_shoot(camera)
         assert [read_metadata(file.path).iso for file in delivery.files] == [400, 400]
