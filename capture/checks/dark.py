@@ -25,7 +25,7 @@ def check_dark_field(frame: Frame, thresholds: CheckThresholds) -> tuple[CheckRe
     signs = measure_defect_signs(frame, darkness.level_dn, darkness.noise_dn)
     return (
         _check_level(frame, darkness, thresholds),
-        _check_leak(darkness, thresholds),
+        _check_leak(frame, darkness, thresholds),
         _check_suppression(signs, min(darkness.noise_dn), thresholds),
         _check_subtraction(signs, thresholds),
     )
@@ -53,10 +53,10 @@ def _check_level(frame: Frame, darkness: Darkness, thresholds: CheckThresholds) 
     )
 
 
-def _check_leak(darkness: Darkness, thresholds: CheckThresholds) -> CheckResult:
+def _check_leak(frame: Frame, darkness: Darkness, thresholds: CheckThresholds) -> CheckResult:
     limit_dn = max(
-        thresholds.light_leak_dn,
-        thresholds.light_leak_share * max(darkness.excess_dn or 0.0, 0.0),
+        thresholds.light_leak_range_share * (frame.white_level - max(frame.black_level or (0.0,))),
+        thresholds.light_leak_level_share * max(darkness.excess_dn or 0.0, 0.0),
         _LEAK_SIGMAS * darkness.pattern_uncertainty_dn,
     )
     passed = darkness.pattern_dn <= limit_dn

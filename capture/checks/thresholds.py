@@ -17,9 +17,10 @@ class CheckThresholds(BaseModel):
     ----------
     dark_level_share
         How far a dark field may lie above its black level, as a share of the sensor's range.
-    light_leak_dn
-        How much the smooth pattern of a dark field may span, in digital numbers.
-    light_leak_share
+    light_leak_range_share
+        How much the smooth pattern of a dark field may span, as a share of the sensor's range;
+        sensors have a weak pattern of their own.
+    light_leak_level_share
         The same as a share of the level above black, since what glows grows with it; the larger
         of both counts.
     suppression_sigmas
@@ -49,18 +50,18 @@ class CheckThresholds(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dark_level_share: _Share = 0.01
-    light_leak_dn: _Amount = 2.0
-    light_leak_share: _Share = 0.1
+    dark_level_share: _Share = 0.02
+    light_leak_range_share: _Share = 0.0002
+    light_leak_level_share: _Share = 0.1
     suppression_sigmas: _Amount = 20.0
     cold_share: _Share = 0.25
     scene_similarity: _Share = 0.9
     scene_margin: _Share = 0.02
     registration_shift_photosites: _Amount = 1.0
     illumination_drift_stops: _Amount = 0.15
-    illumination_pattern_stops: _Amount = 0.15
-    colour_drift_stops: _Amount = 0.1
-    focus_ratio: _Share = 0.85
+    illumination_pattern_stops: _Amount = 0.1
+    colour_drift_stops: _Amount = 0.08
+    focus_ratio: _Share = 0.9
     clipped_share: _Share = 0.005
     crushed_share: _Share = 0.005
     flat_level_lowest_share: _Share = 0.1

@@ -63,7 +63,7 @@ class Coarse:
     correlation
         Of the details there, from -1 to 1; noise lowers it.
     significance
-        The same in units of the spread of the correlation elsewhere.
+        The same in units of what noise alone would give in the area searched, at most.
     is_ambiguous
         Whether another shift fits as well, as in periodic scenes; the smallest was taken.
     """
@@ -196,12 +196,11 @@ def coarse_shift(frame: BlockMeans, reference: BlockMeans) -> Coarse:
     places = np.argwhere(is_peak & (near >= _ALIKE_SHARE * best))
     distances = np.hypot(places[:, 0] - reach[0], places[:, 1] - reach[1])
     row, column = (int(i) for i in places[distances.argmin()])
-    spread = _MAD_TO_SIGMA * float(np.median(np.abs(correlation - np.median(correlation))))
     return Coarse(
         row - reach[0] + _vertex(near[row - 1 : row + 2, column]),
         column - reach[1] + _vertex(near[row, column - 1 : column + 2]),
         best,
-        best / max(spread, 1e-6),
+        best * np.sqrt(near.size) / 2,
         is_ambiguous=len(places) > 1,
     )
 
