@@ -172,6 +172,37 @@ def revise_fixture(catalogue: Catalogue, description: FixtureDescription, at: da
         return _add_revision(session, current.fixture, description, current.revision + 1, at)
 
 
+def register_camera(
+    catalogue: Catalogue, description: CameraDescription, *, simulated: bool, at: datetime
+) -> bool:
+    """Register a body that is not mounted yet, and return whether it is new.
+
+    Raises
+    ------
+    FixtureDescriptionError
+        If it is registered with other facts, or without one that the description gives.
+    """
+    with catalogue.writing() as session:
+        lock_until_commit(session, "fixture")
+        is_new = _find_camera(session, description) is None
+        camera = _register_camera(session, description, simulated, at)
+        for name, value in _facts_of(description, simulated).items():
+            if getattr(camera, name) is None and value is not None:
+                raise FixtureDescriptionError(
+                    f"the camera {description.make} {description.model} {description.serial} is"
+                    f" registered without {name}, and a registered camera does not change: leave"
+                    f" out {name} {value}"
+                )
+        if is_new:
+            entry = {
+                "make": description.make,
+                "model": description.model,
+                "serial": description.serial,
+            }
+            audit.append(session, "camera.add", entry, at)
+    return is_new
+
+
 def current_revision(session: Session, name: str) -> FixtureRevision:
     """Return the newest revision of a fixture, with its mounts, their cameras and its scenes.
 
@@ -273,18 +304,8 @@ def _add_revision(
 def _register_camera(
     session: Session, description: CameraDescription, simulated: bool, at: datetime
 ) -> Camera:
-    facts = {
-        "simulated": simulated,
-        "sensor_type": description.sensor.type,
-        **description.sensor.model_dump(exclude={"type"}),
-    }
-    known = session.scalar(
-        select(Camera).where(
-            Camera.make == description.make,
-            Camera.model == description.model,
-            Camera.serial == description.serial,
-        )
-    )
+    facts = _facts_of(description, simulated)
+    known = _find_camera(session, description)
     if known is None:
         camera = Camera(
             serial=description.serial,
@@ -305,6 +326,24 @@ def _register_camera(
                 " not change, correct the description"
             )
     return known
+
+
+def _facts_of(description: CameraDescription, simulated: bool) -> dict[str, Any]:
+    return {
+        "simulated": simulated,
+        "sensor_type": description.sensor.type,
+        **description.sensor.model_dump(exclude={"type"}),
+    }
+
+
+def _find_camera(session: Session, description: CameraDescription) -> Camera | None:
+    return session.scalar(
+        select(Camera).where(
+            Camera.make == description.make,
+            Camera.model == description.model,
+            Camera.serial == description.serial,
+        )
+    )
 
 
 def _scene_revision(
