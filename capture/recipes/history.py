@@ -15,7 +15,7 @@ from capture.examination import CameraFacts
 from capture.recipes.estimate import CameraPace
 from capture.space import bytes_per_file
 from datastore.catalogue import Catalogue
-from datastore.tables import Shot, ShotEvent, ShotSettings
+from datastore.tables import Session, Shot, ShotEvent, ShotSettings
 
 _NEWEST: Final = 2_000
 _ROLES: Final = ("raw", "jpeg")
@@ -79,8 +79,11 @@ def _earlier(transaction: Transaction, camera_id: int) -> list[_Earlier]:
         select(Shot, ShotSettings.long_exposure_noise_reduction)
         .join(ShotEvent, and_(ShotEvent.shot_id == Shot.id, ShotEvent.name == "registered"))
         .outerjoin(ShotSettings, read_back)
+        .join(Session, Session.id == Shot.session_id)
         .where(
             Shot.camera_id == camera_id,
+            # a simulated clock has a pace of its own
+            Session.clock_source == "host",
             Shot.exposure_s.is_not(None),
             Shot.image_quality.is_not(None),
         )
