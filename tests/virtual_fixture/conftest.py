@@ -47,7 +47,7 @@ def _as_at_the_start(request: pytest.FixtureRequest) -> None:
     """Begin each test that uses the running fixture in the same surroundings, without faults."""
     for name in {"fixture", "bodies"}.intersection(request.fixturenames):
         running: RunningFixture = request.getfixturevalue(name)
-        running.put("/faults", {serial: [] for serial in running.cameras})
+        running.put("/faults", {owner: [] for owner in (*running.cameras, "actuators")})
         running.put("/disturbances", {serial: {} for serial in running.cameras})
         running.put("/exposure-time-scale", {"exposure_time_scale": 0.01})
         running.put("/civil-time", {"civil_time": "2024-03-01T12:00:00Z"})
