@@ -83,25 +83,29 @@ class _Worker:
 
     def _release(self, shot_uuid: str, image_quality: str, deadline_s: float) -> dict[str, Any]:
         began = time.monotonic()
+        spool = self._spool
         self._writer.await_room(deadline_s)
         waited_s = time.monotonic() - began
-        files, released_after_s = self._body.trigger.release(image_quality, deadline_s)
-        self._write(shot_uuid, files, waited_s + released_after_s)
+        files, released_after_s = self._body.trigger.release(image_quality, deadline_s - waited_s)
+        self._write(spool, shot_uuid, files, waited_s + released_after_s)
         return {
             "released_after_s": waited_s + released_after_s,
             "free_after_s": time.monotonic() - began,
         }
 
     def _fetch(self, shot_uuid: str, files: list[list[str]]) -> None:
+        spool = self._spool
         self._writer.await_room(_LONGEST_WRITING_S)
         received = [self._body.files.download((folder, name)) for folder, name in files]
-        self._write(shot_uuid, received, 0.0)
+        self._write(spool, shot_uuid, received, 0.0)
 
-    def _write(self, shot_uuid: str, files: Sequence[Any], released_after_s: float) -> None:
+    def _write(
+        self, spool: Spool, shot_uuid: str, files: Sequence[Any], released_after_s: float
+    ) -> None:
         """Have the writer bring a shot's files to the spool and seal it."""
         read_back = self._body.settings.read_back
         facts = {"released_after_s": released_after_s, "read_back": read_back}
-        self._writer.write(ShotInMemory(self._spool, shot_uuid, files, facts))
+        self._writer.write(ShotInMemory(spool, shot_uuid, files, facts))
 
     @property
     def _spool(self) -> Spool:
