@@ -106,8 +106,9 @@ def test_a_camera_that_is_not_there_is_an_issue_beside_those_of_the_others(
 
 
 def test_a_setting_that_is_silently_not_taken_is_found(laboratory: Laboratory) -> None:
-    laboratory.virtual.set_faults(NIKON, {"kind": "settings-ignored", "count": 100})
-    found = rehearse(laboratory, recipe(DARK), NIKON)
+    laboratory.virtual.set_faults(NIKON, {"kind": "settings-ignored", "count": None})
+    plan = recipe("  - {kind: dark-field, exposure: 1, iso: 800}\n")
+    found = rehearse(laboratory, plan, NIKON)
     assert any(issue.is_blocking and issue.camera == NIKON for issue in found.issues)
     assert found.exit_code == 1
 

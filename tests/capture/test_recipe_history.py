@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from capture.recipes import expand, parse_recipe
+from capture.recipes import ShotSpec, expand, parse_recipe
 from capture.recipes.history import pace_of
 from capture.registration import add_events, plan_shot
 from capture.session_rows import FixtureFacts, begin_session, load_fixture
@@ -66,7 +66,7 @@ def take(catalogue: Catalogue, *, clock_source: ClockSource = "host", twice: boo
             clock_source=clock_source,
             at=AT,
         )
-        before = None
+        before: ShotSpec | None = None
         for spec in expand(RECIPE, list(fixture.scenes)):
             cycle_s = None
             if before is not None:
