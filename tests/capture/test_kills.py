@@ -4,107 +4,187 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from datastore.metadata import read_metadata
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, recipe
+from capture.actuators import VirtualActuator
+from capture.outcome import SessionOutcome
+from capture.reconcile import reconcile
+from capture.sessions import resume_session
+from datastore.tables import Session
+from tests.capture.accounting import (
+    failures,
+    require_each_frame_once,
+    require_every_exposure,
+    require_files_of_their_shots,
+    require_no_orphan,
+    require_records_closed,
+)
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
+from tests.support.virtual import RunningFixture, running_fixture, small_description
 
 SCRIPT = Path(__file__).with_name("killed_session.py")
+EOS = "7100003"
 # every shot has settings of its own, so that a mix-up shows
 SHOTS = """\
   - {kind: dark-field, exposure: "1/30", isos: [100, 200, 400]}
   - {kind: fixed-background, scene: brick-ball-daylight, exposure: "1/60", iso: 800, f_number: 8,
      image_quality: raw+jpeg}
 """
+FRAMES = 4
 DRIVER = "capture.cameras.gphoto2_camera"
-RELEASE = f"{DRIVER}:Gphoto2Trigger.release"
 CATALOGUE = "datastore.catalogue:Catalogue.writing"
-PLAN, SETTLE = 5, 6  # lease, session, then plan and settle of each shot
+WHENS = ("before", "during", "after")
+CAMERAS = ((NIKON,), (GENERIC,), (EOS,), (NIKON, GENERIC, EOS))
+RESTARTS = ("run", "resume", "reconcile")
 
-QUICK = [
-    (CATALOGUE, PLAN, "after"),
-    (RELEASE, 2, "during"),
-    (RELEASE, 2, "after"),
-    (CATALOGUE, SETTLE, "after"),
+
+@dataclass(frozen=True)
+class KillPoint:
+    """Where something is killed, with which cameras, and how things go on afterwards."""
+
+    victim: str
+    target: str
+    call: int
+    when: str
+    delay_s: float
+    serials: tuple[str, ...]
+    restart: str
+
+    def __str__(self) -> str:
+        """Name the point in the report of a test."""
+        method = self.target.rpartition(":")[2]
+        delay = f"-{1000 * self.delay_s:.0f}ms" if self.when == "during" else ""
+        cameras = "+".join(self.serials)
+        return f"{self.victim}-{method}-{self.call}-{self.when}{delay}-{cameras}-{self.restart}"
+
+
+def kill_points() -> list[KillPoint]:
+    """Return every point: the steps of a shot, before, during and after, spread over cameras."""
+    chance = random.Random(20241103)
+    orders = [f"{DRIVER}:Gphoto2{order}" for order in (
+        "Settings.apply", "Trigger.release", "Files.delivered", "Files.delete",
+    )]  # fmt: skip
+    steps = [
+        ("datastore.store:LocalStore.put_file", 2),
+        ("datastore.store:LocalStore._settle", 2),
+        ("capture.spool:Spool.clear", 2),
+        ("capture.examination:Examiner.examine", 2),
+        ("capture.actuators:VirtualActuator.set_cap", 2),
+        (f"{DRIVER}:Gphoto2Camera.close", 1),
+    ]
+    session = [
+        *((CATALOGUE, call) for call in range(1, 12)),
+        *((target, call) for target in orders for call in (1, 3)),
+        *steps,
+    ]
+    worker = [(target, call) for target in orders for call in (1, 2, 3)]
+    points: list[KillPoint] = []
+    for victim, targets, rounds in (("session", session, 2), ("worker", worker, 2)):
+        for turn in range(rounds):
+            for target, call in targets:
+                for when in WHENS:
+                    number = len(points) + turn
+                    points.append(
+                        KillPoint(
+                            victim=victim,
+                            target=target,
+                            call=call,
+                            when=when,
+                            delay_s=round(chance.uniform(0.001, 0.03), 3),
+                            serials=CAMERAS[number % len(CAMERAS)],
+                            restart=chance.choice(RESTARTS),
+                        )
+                    )
+    return points
+
+
+POINTS = kill_points()
+CHANCE = random.Random(3)
+SINGLE = [point for point in POINTS if len(point.serials) == 1]
+SAMPLE = [
+    *CHANCE.sample([point for point in SINGLE if point.victim == "session"], 4),
+    *CHANCE.sample([point for point in SINGLE if point.victim == "worker"], 2),
 ]
-LONG = [
-    *[(CATALOGUE, call, when) for call in range(1, 12) for when in ("before", "during", "after")],
-    *[
-        (f"{DRIVER}:{method}", call, when)
-        for method in (
-            "Gphoto2Settings.apply",
-            "Gphoto2Trigger.release",
-            "Gphoto2Files.delivered",
-            "Gphoto2Files.delete",
-        )
-        for call in (1, 3)
-        for when in ("before", "during", "after")
-    ],
-    *[
-        (target, 2, when)
-        for target in (
-            "datastore.store:LocalStore.put_file",
-            "datastore.store:LocalStore._settle",
-            "capture.spool:Spool.clear",
-            "capture.examination:Examiner.examine",
-            "capture.actuators:VirtualActuator.set_cap",
-            f"{DRIVER}:Gphoto2Camera.close",
-        )
-        for when in ("before", "during", "after")
-    ],
-]
 
 
-def kill_session(laboratory: Laboratory, serial: str, target: str, call: int, when: str) -> int:
-    """Run a session in a process that kills itself, and return its exit status."""
+@pytest.fixture(scope="module")
+def virtual_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
+    """Run a camera of each dialect."""
+    profiles = ("nikon", "generic", "eos")
+    cameras = ({"profile": profile} for profile in profiles)
+    description = small_description(*cameras, exposure_time_scale=0.001)
+    with running_fixture(tmp_path_factory.mktemp("virtual"), description) as running:
+        yield running
+
+
+def run_killed(laboratory: Laboratory, point: KillPoint) -> subprocess.CompletedProcess[bytes]:
+    """Run a session in a process of its own in which something is killed."""
     order: dict[str, Any] = {
         "folder": str(laboratory.spool_folder.parent),
         "control_url": laboratory.virtual.control_url,
         "recipe": recipe(SHOTS).body(),
-        "serials": [serial],
-        "target": target,
-        "call": call,
-        "when": when,
+        **asdict(point),
     }
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), json.dumps(order)], check=False, timeout=100
-    ).returncode
+    command = [sys.executable, str(SCRIPT), json.dumps(order)]
+    return subprocess.run(command, check=False, timeout=100, stdout=subprocess.PIPE)
 
 
-def survives(laboratory: Laboratory, serial: str, target: str, call: int, when: str) -> None:
-    """Kill a session, run another, and account for every frame that was ever exposed."""
-    before = laboratory.exposures(serial)
-    status = kill_session(laboratory, serial, target, call, when)
-    assert status == -signal.SIGKILL
-    outcome = laboratory.run(recipe(SHOTS), serial)
-    assert outcome.state == "completed", outcome.reason
-    shots = laboratory.shots()
-    assert {shot["events"][-1] for shot in shots} <= {"registered", "failed"}
-    registered = [shot for shot in shots if shot["events"][-1] == "registered"]
-    for shot in registered:
-        assert shot["verdict"] == "accepted", shot["verdict_reason"]
-        for sha256 in shot["assets"].values():
-            laboratory.catalogue.store.verify(sha256)
-            metadata = read_metadata(laboratory.catalogue.store.path(sha256))
-            assert metadata.iso == shot["iso"]
-            assert metadata.serial == shot["serial"]
-    for shot in shots:
-        if shot["events"][-1] == "failed":
-            assert shot["reason"]
-            assert shot["assets"] == {}
-    on_card = [name for name in laboratory.empty_card(serial) if not name.endswith("JPG")]
-    unclaimed = [path.name for path in laboratory.spool_folder.glob("unclaimed/*.raw.*")]
-    # a frame in `unclaimed` is still on the card too, which a failed shot's files never leave
-    exposed = laboratory.exposures(serial) - before
-    assert len(registered) + len(on_card) == exposed, (len(registered), on_card, unclaimed)
-    left = [path for path in laboratory.spool_folder.iterdir() if path.is_file()]
-    assert left == []
+def restart(laboratory: Laboratory, point: KillPoint) -> SessionOutcome:
+    """Go on as an operator may: with a new session, the same, or settling first."""
+    if point.restart == "reconcile":
+        settled = reconcile(
+            laboratory.catalogue,
+            "virtual",
+            clock=laboratory.clock,
+            spool_folder=laboratory.spool_folder,
+            camera_factory=quick_camera,
+        )
+        assert settled.left_open == {}
+    with laboratory.catalogue.reading() as transaction:
+        sessions = list(transaction.scalars(select(Session).order_by(Session.id)))
+        is_complete = bool(sessions) and sessions[-1].events[-1].name == "completed"
+        uuid = sessions[-1].uuid if sessions else None
+    if point.restart == "resume" and uuid is not None and not is_complete:
+        return resume_session(
+            laboratory.catalogue,
+            uuid,
+            actuator=lambda _fixture: VirtualActuator(laboratory.virtual.control_url),
+            clock=laboratory.clock,
+            spool_folder=laboratory.spool_folder,
+            camera_factory=quick_camera,
+        )
+    return laboratory.run(recipe(SHOTS), *point.serials)
+
+
+def survives(laboratory: Laboratory, point: KillPoint) -> None:
+    """Kill, go on, and account for every frame that was ever exposed."""
+    before = {serial: laboratory.exposures(serial) for serial in point.serials}
+    ended = run_killed(laboratory, point)
+    if point.victim == "session":
+        assert ended.returncode == -signal.SIGKILL
+    else:
+        assert ended.returncode == 0
+        killed = json.loads(ended.stdout.splitlines()[-1])
+        assert killed["state"] == "completed", failures(laboratory)
+    outcome = restart(laboratory, point)
+    assert outcome.state == "completed", failures(laboratory)
+    require_records_closed(laboratory)
+    require_files_of_their_shots(laboratory)
+    require_each_frame_once(laboratory, outcome.session_uuid, point.serials, FRAMES)
+    require_no_orphan(laboratory)
+    assert {shot["verdict"] for shot in laboratory.shots()} <= {"accepted", None}
+    exposed = {serial: laboratory.exposures(serial) - before[serial] for serial in point.serials}
+    require_every_exposure(laboratory, exposed)
 
 
 def test_ctrl_c_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
@@ -135,17 +215,13 @@ def test_ctrl_c_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
     assert [path for path in laboratory.spool_folder.iterdir() if path.is_file()] == []
 
 
-@pytest.mark.parametrize(("target", "call", "when"), QUICK)
-def test_a_killed_session_loses_nothing(
-    laboratory: Laboratory, target: str, call: int, when: str
-) -> None:
-    survives(laboratory, NIKON, target, call, when)
+@pytest.mark.parametrize("point", SAMPLE, ids=str)
+def test_a_session_with_a_kill_loses_nothing(laboratory: Laboratory, point: KillPoint) -> None:
+    survives(laboratory, point)
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("serial", [NIKON, GENERIC])
-@pytest.mark.parametrize(("target", "call", "when"), LONG)
-def test_a_session_killed_anywhere_loses_nothing(
-    laboratory: Laboratory, serial: str, target: str, call: int, when: str
-) -> None:
-    survives(laboratory, serial, target, call, when)
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_a_kill_anywhere_loses_nothing(laboratory: Laboratory, point: KillPoint) -> None:
+    """SIGKILL of a session or of its cameras' workers, then a restart: whole, once, no orphan."""
+    survives(laboratory, point)

@@ -1,0 +1,219 @@
+"""A session's whole cycle a shot, trigger to registered row, against the gphoto2 command."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks._gphoto2_command import Gphoto2Command, PeerSeconds, tcp_copy_seconds
+from benchmarks._result import Result, machine
+from capture.actuators import VirtualActuator
+from capture.cameras.gphoto2_camera import Gphoto2Camera, Gphoto2Trigger
+from capture.cameras.protocol import CameraSettings, Release
+from capture.clock_source import VirtualFixtureClock
+from capture.recipes import parse_recipe
+from capture.sessions import run_session
+from datastore.catalogue import open_catalogue
+from datastore.equipment import add_fixture, read_description
+from migrations import runner
+from tests.support.virtual import RunningFixture, running_fixture, small_description
+
+LARGE = {"width": 4288, "height": 2914}
+"""Twelve and a half million photosites, a RAW file of 25 MB."""
+SMALLEST_EXPOSURE = "1/8000"
+RAW_CHOICES = {
+    # by each dialect: the setting of the shutter, and the choice of RAW files alone
+    "nikon": {"imagequality": "NEF (Raw)", "shutterspeed2": "1/8000"},
+    "generic": {"imagequality": "Unknown value 0004", "shutterspeed": "0.0001s"},
+}
+PROFILES = ("nikon", "generic")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured."""
+
+    shots: int
+    peer_shots: int
+    long_shots: int
+    sensor: Mapping[str, int] = field(default_factory=lambda: dict(LARGE))
+
+
+QUICK = Sizes(shots=16, peer_shots=3, long_shots=6)
+FULL = Sizes(shots=200, peer_shots=20, long_shots=60)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a session was.
+
+    Attributes
+    ----------
+    seconds_a_shot
+        From the first plan to the last registered row, by step of the recipe.
+    busy_share
+        Of the time between a camera's first release and its last transfer, the part in which it
+        exposed or transferred; the mean over cameras.
+    """
+
+    seconds_a_shot: float
+    busy_share: float
+
+
+def run(full: bool) -> list[Result]:
+    sizes = FULL if full else QUICK
+    results = []
+    for profile in PROFILES:
+        with laboratory(sizes, [profile]) as virtual:
+            results += cycle_results(virtual, profile, sizes)
+    with laboratory(sizes, ["nikon"] * 4) as virtual:
+        results += long_exposure_results(virtual, sizes)
+    return results
+
+
+def cycle_results(virtual: RunningFixture, profile: str, sizes: Sizes) -> list[Result]:
+    """Compare shots of no exposure with the command's, and with a bare copy."""
+    (serial,) = virtual.cameras
+    with tempfile.TemporaryDirectory() as folder:
+        command = Gphoto2Command(virtual.gphoto_port(serial), Path(folder))
+        command.set(**RAW_CHOICES[profile])
+        version = command.version()
+        separate = command.one_process_a_shot(sizes.peer_shots)
+        together = command.one_process(sizes.peer_shots)
+    ours = shoot(virtual, [serial], SMALLEST_EXPOSURE, sizes.shots)
+    copy_s = tcp_copy_seconds(2 * sizes.sensor["width"] * sizes.sensor["height"], 9)
+    compared: list[tuple[str, float, str, float, float]] = []
+    peers: list[tuple[str, PeerSeconds, str, float, float]] = [
+        ("process-a-shot", separate, "one process a shot", 4.0, 1.0),
+        ("one-process", together, "all shots in one process", 1.0, 0.2),
+    ]
+    for name, seconds, words, goal, limit in peers:
+        compared += [
+            (f"{name}-bare", seconds.bare, f"{version}, {words}", goal, limit),
+            (f"{name}-durable", seconds.durable, f"{version}, {words}, hash, fsync", goal, limit),
+        ]
+    compared.append(("copy", copy_s, "a TCP copy of a RAW file and fsync", 0.2, 0.02))
+    return [
+        Result(
+            name=f"capture-cycle-{profile}-{name}",
+            ours=1000 * ours.seconds_a_shot,
+            peer=1000 * peer_s,
+            peer_name=peer_name,
+            unit="ms/shot",
+            ratio=peer_s / ours.seconds_a_shot,
+            goal=goal,
+            limit=limit,
+            repeats=sizes.shots,
+            machine=machine(),
+        )
+        for name, peer_s, peer_name, goal, limit in compared
+    ]
+
+
+def long_exposure_results(virtual: RunningFixture, sizes: Sizes) -> list[Result]:
+    """Tell how busy a camera is at exposures of a second, and what three more cameras cost."""
+    serials = list(virtual.cameras)
+    one = shoot(virtual, serials[:1], "1", sizes.long_shots)
+    four = shoot(virtual, serials, "1", sizes.long_shots)
+    return [
+        Result(
+            name="capture-cycle-1s-busy",
+            ours=one.busy_share,
+            peer=1.0,
+            peer_name="a camera that always exposes or transfers",
+            unit="share of time",
+            ratio=one.busy_share,
+            goal=0.95,
+            limit=0.5,
+            repeats=sizes.long_shots,
+            machine=machine(),
+        ),
+        Result(
+            name="capture-cycle-1s-four-cameras",
+            ours=four.seconds_a_shot,
+            peer=one.seconds_a_shot,
+            peer_name="one camera",
+            unit="s/step",
+            ratio=one.seconds_a_shot / four.seconds_a_shot,
+            goal=1 / 1.3,
+            limit=0.25,
+            repeats=sizes.long_shots,
+            machine=machine(),
+        ),
+    ]
+
+
+@contextmanager
+def laboratory(sizes: Sizes, profiles: Sequence[str]) -> Iterator[RunningFixture]:
+    """Run a virtual fixture whose cameras have their frames ready."""
+    fields = {**sizes.sensor, "prepared_frames": 2}
+    description = small_description(*({"profile": profile, **fields} for profile in profiles))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_fixture(Path(folder), description) as virtual,
+    ):
+        yield virtual
+
+
+class _TimedTrigger(Gphoto2Trigger):
+    """A shutter that remembers when its camera was at work."""
+
+    def __init__(self, trigger: Gphoto2Trigger) -> None:
+        self._trigger = trigger
+        self.busy: list[tuple[float, float]] = []
+
+    def release(self, shot_uuid: str, settings: CameraSettings) -> Release:
+        ordered = time.perf_counter()
+        release = self._trigger.release(shot_uuid, settings)
+        self.busy.append((ordered + release.released_after_s, ordered + release.free_after_s))
+        return release
+
+
+def shoot(virtual: RunningFixture, serials: Sequence[str], exposure: str, shots: int) -> Pace:
+    """Run a session with all checks on a new catalogue, and time its shots."""
+    body = f'[{{kind: dark-field, exposure: "{exposure}", iso: 100, count: {shots}}}]'
+    recipe = parse_recipe(f"name: capture-cycle\nshots: {body}\n", "the benchmark's recipe")
+    marks: list[float] = []
+    triggers: list[_TimedTrigger] = []
+
+    def camera(address: str, serial: str, spool_folder: Path) -> Gphoto2Camera:
+        made = Gphoto2Camera(address, serial, spool_folder)
+        triggers.append(_TimedTrigger(made.trigger))
+        made.trigger = triggers[-1]
+        return made
+
+    def note(*_: Any) -> None:
+        marks.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory() as home:
+        folder = Path(home)
+        url = f"sqlite:///{folder / 'catalogue.sqlite'}"
+        runner.create(url)
+        with open_catalogue(url, folder / "store") as catalogue:
+            clock = VirtualFixtureClock(virtual.control_url)
+            add_fixture(catalogue, read_description(virtual.fixture_file), clock.now())
+            outcome = run_session(
+                catalogue,
+                recipe,
+                "virtual",
+                actuator=VirtualActuator(virtual.control_url),
+                clock=clock,
+                spool_folder=folder / "spool",
+                serials=serials,
+                camera_factory=camera,
+                progress=note,
+                begun=note,
+            )
+    if outcome.state != "completed" or outcome.attempts_failed:
+        raise RuntimeError(f"the session went wrong: {outcome.summary()}")
+    return Pace((marks[-1] - marks[0]) / shots, _busy_share([t.busy for t in triggers]))
+
+
+def _busy_share(cameras: Sequence[Sequence[tuple[float, float]]]) -> float:
+    shares = [
+        sum(end - begin for begin, end in busy) / (busy[-1][1] - busy[0][0]) for busy in cameras
+    ]
+    return sum(shares) / len(shares)
