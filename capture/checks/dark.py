@@ -11,8 +11,8 @@ from datastore.frames.darkness import Darkness, measure_darkness
 from datastore.frames.suppression import DefectSigns, measure_defect_signs
 
 _LEAK_SIGMAS: Final = 6.0
-_LEAST_NOISE_DN: Final = 2.0
-"""Noise from which whole numbers resolve the spectrum of differences."""
+_LEAST_NOISE_DN: Final = 1.0
+"""Noise from which few neighbours are equal in whole numbers."""
 
 _LEAST_HOT: Final = 20
 _LEAST_COLD: Final = 5
@@ -75,46 +75,30 @@ def _check_leak(frame: Frame, darkness: Darkness, thresholds: CheckThresholds) -
 def _check_suppression(
     signs: DefectSigns, noise_dn: float, thresholds: CheckThresholds
 ) -> CheckResult:
-    name, unit, limit = "hot-pixel-suppression", "sigmas", thresholds.suppression_sigmas
-    numbers: dict[str, float] = {
+    name, limit = "hot-pixel-suppression", thresholds.suppression_peaks
+    peaks = signs.peaks if signs.green_peaks is None else min(signs.peaks, signs.green_peaks)
+    numbers = {
+        "peaks": round(signs.peaks, 4),
+        "green_peaks": None if signs.green_peaks is None else round(signs.green_peaks, 4),
         "hot": signs.hot,
         "lone_hot": signs.lone_hot,
         "equal_hot": signs.equal_hot,
         "photosites": signs.photosites,
     }
-    spikes = [signs.spike_sigmas]
-    if signs.green_spike_sigmas is not None:
-        spikes.append(signs.green_spike_sigmas)
-        numbers["green_is_stronger"] = signs.green_spike_sigmas > signs.spike_sigmas
-    spike = max(spikes)
-    has_spike = noise_dn >= _LEAST_NOISE_DN and spike > limit
-    # clusters of hot photosites survive the filter, but none stands alone
-    has_no_arm = signs.hot >= _LEAST_HOT and signs.lone_hot < _LONE_SHARE * signs.hot
-    if has_spike or (has_no_arm and signs.equal_hot >= _LEAST_HOT // 2):
-        return CheckResult(
-            name,
-            round(spike, 2),
-            limit,
-            unit,
-            False,
-            f"Photosites that equal their largest neighbour stand out by {spike:.1f} sigmas and"
-            f" {signs.lone_hot} of {signs.hot} hot ones stand alone: the camera suppresses hot"
-            " photosites.",
-            numbers,
-        )
-    if signs.hot < _LEAST_HOT:
-        numbers["spike_sigmas"] = round(spike, 2)
-        why = f"{signs.hot} hot photosites are too few to tell whether the camera suppresses them."
-        return unmeasured(name, limit, unit, why, numbers)
-    return CheckResult(
-        name,
-        round(spike, 2),
-        limit,
-        unit,
-        True,
-        f"{signs.lone_hot} of {signs.hot} hot photosites stand alone, as they do unfiltered.",
-        numbers,
+    said = (
+        f"{signs.lone_hot} of {signs.hot} hot photosites stand alone, and {peaks:.3f} times as many"
+        " photosites exceed all neighbours as chance gives"
     )
+    if noise_dn >= _LEAST_NOISE_DN and peaks < limit:
+        why = f"{said}: the camera suppresses hot photosites."
+        return CheckResult(name, round(peaks, 4), limit, "", False, why, numbers)
+    if signs.hot < _LEAST_HOT:
+        why = f"{signs.hot} hot photosites are too few to tell whether the camera suppresses them."
+        return unmeasured(name, limit, "", why, numbers)
+    # neighbouring hot photosites survive such a filter as equals, none stands alone
+    passed = signs.lone_hot >= _LONE_SHARE * signs.hot or signs.equal_hot < signs.lone_hot
+    end = "." if passed else ": the camera suppresses hot photosites."
+    return CheckResult(name, round(peaks, 4), limit, "", passed, f"{said}{end}", numbers)
 
 
 def _check_subtraction(signs: DefectSigns, thresholds: CheckThresholds) -> CheckResult:

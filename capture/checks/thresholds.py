@@ -23,8 +23,9 @@ class CheckThresholds(BaseModel):
     light_leak_level_share
         The same as a share of the level above black, since what glows grows with it; the larger
         of both counts.
-    suppression_sigmas
-        Significance from which equal neighbours speak of hot-pixel suppression in camera.
+    suppression_peaks
+        Least number of photosites that exceed all neighbours, over what chance gives; fewer speak
+        of hot-pixel suppression in camera.
     cold_share
         Share of cold among the outlying photosites of a dark field from which they speak of a
         dark frame that was subtracted in camera.
@@ -53,7 +54,7 @@ class CheckThresholds(BaseModel):
     dark_level_share: _Share = 0.02
     light_leak_range_share: _Share = 0.0002
     light_leak_level_share: _Share = 0.1
-    suppression_sigmas: _Amount = 20.0
+    suppression_peaks: _Share = 0.25
     cold_share: _Share = 0.25
     scene_similarity: _Share = 0.9
     scene_margin: _Share = 0.02

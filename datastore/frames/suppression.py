@@ -1,11 +1,11 @@
 """Signs in a dark field that the camera removed defects by itself; pure functions.
 
-Two filters are known to delete hot photosites even from RAW files. Nikon bodies (from 1/4 s on)
-and Sony bodies (from about 3 s or in bulb mode on) replace a photosite that exceeds its neighbours
-by the largest of them: an unfiltered frame has, in the scatter of a photosite against that largest
-one, a vertical arm of lone hot photosites; a filtered one has none, but a spike where both are
-equal. Nikon compares with the eight nearest of the same colour, Sony's greens are also compared
-with the four greens of the other rows ([pub] diagnostic; its statistics here are reconstructed).
+Filters are known that delete hot photosites even from RAW files: Nikon bodies (from 1/4 s on)
+replace a photosite that exceeds its neighbours by the largest of them, Sony bodies (from about 3 s
+or in bulb mode on) hold it within the range of its neighbours. In the scatter of a photosite
+against its largest neighbour an unfiltered frame has a vertical arm of photosites above, a
+filtered one has nothing above the diagonal but a spike on it ([pub] diagnostic; the statistic here
+is reconstructed). Some filters compare greens with greens of the other rows too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from datastore.frames.frame import MONOCHROME, Frame
 _SAMPLE_PHOTOSITES: Final = 800_000
 _OUTLIER_SIGMAS: Final = 8.0
 _LEAST_OUTLIER_DN: Final = 8.0
+_NEIGHBOURS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class DefectSigns:
 
     Attributes
     ----------
-    spike_sigmas
-        Significance of the excess of photosites that equal the largest of their eight neighbours,
-        against those that equal the smallest.
-    green_spike_sigmas
+    peaks
+        Photosites that exceed all eight neighbours of their plane, over the ninth that is
+        expected of any noise: about 1 unfiltered, 0 filtered.
+    green_peaks
         The same for greens and the eight greens nearest to them, four of the other rows; None
         without colour filters.
     hot, lone_hot, equal_hot
@@ -43,11 +44,11 @@ class DefectSigns:
     cold
         Photosites that lie as far below.
     photosites
-        How many were compared for the spikes.
+        How many were compared for the peaks.
     """
 
-    spike_sigmas: float
-    green_spike_sigmas: float | None
+    peaks: float
+    green_peaks: float | None
     hot: int
     lone_hot: int
     equal_hot: int
@@ -60,11 +61,9 @@ def measure_defect_signs(
 ) -> DefectSigns:
     """Look for signs of suppression and of subtraction in a dark field.
 
-    The differences from the largest neighbour spread smoothly about zero, so the count at zero
-    follows from its neighbours by a cubic. Where values have gaps, as
-    cameras leave that multiply them, both the differences from the largest and those from the
-    smallest neighbour peak at zero; a filter against hot photosites touches the first alone, so
-    the two peaks are compared.
+    Of nine independent values of one distribution each is the largest equally often, whatever the
+    distribution, so a ninth of all photosites exceed their eight neighbours; equal values, which
+    coarse numbers bring, lower that a little, a filter takes it to nought.
 
     Parameters
     ----------
@@ -78,77 +77,45 @@ def measure_defect_signs(
     greens = np.array([period == 2 and frame.cfa[i] == "G" for i in range(4)])
     reach = np.maximum(_OUTLIER_SIGMAS * np.array(noise_dn), _LEAST_OUTLIER_DN)
     limits = np.stack([np.array(levels_dn) - reach, np.array(levels_dn) + reach], axis=1)
+    hot, lone, equal, cold = (int(n) for n in _count_outliers(cells, period, limits, reach))
     row_step = cells.size // _SAMPLE_PHOTOSITES // 2 * 2 + 1  # odd: meets rows of both colours
-    counts, outliers, compared = _count_differences(cells, period, row_step, greens, limits, reach)
-    hot, lone, equal, cold = (int(n) for n in outliers)
+    peaks, compared, green_peaks, greens_compared = (
+        int(n) for n in _count_peaks(cells, period, row_step, greens)
+    )
+    expected = 1 / (_NEIGHBOURS + 1)
     return DefectSigns(
-        spike_sigmas=_spike(counts[0], counts[1]),
-        green_spike_sigmas=_spike(counts[2], counts[3]) if period == 2 else None,
+        peaks=peaks / max(compared, 1) / expected,
+        green_peaks=green_peaks / greens_compared / expected if greens_compared else None,
         hot=hot,
         lone_hot=lone,
         equal_hot=equal,
         cold=cold,
-        photosites=int(compared),
+        photosites=compared,
     )
-
-
-def _spike(largest: NDArray[np.int64], smallest: NDArray[np.int64]) -> float:
-    """Return the significance by which one spectrum of differences peaks at zero, and not both.
-
-    Parameters
-    ----------
-    largest, smallest
-        How many photosites lie by -2, -1, 0, 1, 2 above the largest neighbour, and below the
-        smallest.
-    """
-    expected, variance = _expected_at_zero(largest)
-    mirrored, mirrored_variance = _expected_at_zero(smallest)
-    # what peaks on both sides is a property of the numbers, not of a filter
-    factor = max(1.0, float(smallest[2]) / mirrored)
-    relative = mirrored_variance / mirrored**2 + 1.0 / max(float(smallest[2]), 1.0)
-    variance = factor**2 * (variance + expected**2 * relative) + float(largest[2])
-    return float((largest[2] - factor * expected) / np.sqrt(max(variance, 1.0)))
-
-
-def _expected_at_zero(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """Return the count at zero by a cubic through its four neighbours, and its variance."""
-    inner, outer = float(counts[1] + counts[3]), float(counts[0] + counts[4])
-    return max((4 * inner - outer) / 6, 1.0), (16 * inner + outer) / 36
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _largest_of_ring(
-    cells: NDArray[np.uint16], row: int, column: int, straight: int, diagonal: int, sign: int
+    cells: NDArray[np.uint16], row: int, column: int, straight: int, diagonal: int
 ) -> np.int64:
-    """Return the largest of eight neighbours, all times a sign: -1 gives the smallest."""
-    largest = np.int64(-65_536)
+    """Return the largest of four straight and four diagonal neighbours at given distances."""
+    largest = np.int64(-1)
     for y, x in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        value = sign * np.int64(cells[row + y * straight, column + x * straight])
-        largest = max(largest, value)
+        largest = max(largest, np.int64(cells[row + y * straight, column + x * straight]))
     for y, x in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        value = sign * np.int64(cells[row + y * diagonal, column + x * diagonal])
-        largest = max(largest, value)
+        largest = max(largest, np.int64(cells[row + y * diagonal, column + x * diagonal]))
     return largest
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _count_differences(
+def _count_outliers(
     cells: NDArray[np.uint16],
     period: int,
-    row_step: int,
-    greens: NDArray[np.bool_],
     limits: NDArray[np.float64],
     reach: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """Count differences from the largest and smallest neighbour, outliers and photosites.
-
-    Differences of -2 to 2, int64 of shape (4, 5): above the largest and below the smallest of the
-    eight neighbours of the same plane; the same for greens with four straight and four diagonal
-    neighbours. Outliers: hot, lone, equal, cold.
-    """
-    counts = np.zeros((4, 5), np.int64)
+) -> NDArray[np.int64]:
+    """Count hot photosites, of these lone ones and ones that equal a neighbour, and cold ones."""
     outliers = np.zeros(4, np.int64)
-    compared = 0
     rows, columns = cells.shape
     for row in range(2, rows - 2):
         for side in range(2):
@@ -158,32 +125,33 @@ def _count_differences(
                 value = np.int64(cells[row, column])
                 if low <= value <= high:
                     continue
-                outliers[3] += value < low
-                if value > high:
-                    difference = value - _largest_of_ring(cells, row, column, period, period, 1)
-                    outliers[0] += 1
-                    outliers[1] += difference > reach[plane]
-                    outliers[2] += difference == 0
-        if row % row_step:
-            continue
-        for column in range(period, columns - period):
-            plane = (row % 2) * 2 + column % 2
-            value = np.int64(cells[row, column])
-            compared += 1
-            for side in range(2):
-                sign = 1 - 2 * side
-                # most photosites lie between their neighbours, which two of them tell already
-                first = sign * np.int64(cells[row, column - period])
-                second = sign * np.int64(cells[row, column + period])
-                if max(first, second) > sign * value + 2:
+                if value < low:
+                    outliers[3] += 1
                     continue
-                difference = sign * value - _largest_of_ring(
-                    cells, row, column, period, period, sign
-                )
-                if -2 <= difference <= 2:
-                    counts[side, difference + 2] += 1
-                if greens[plane]:
-                    difference = sign * value - _largest_of_ring(cells, row, column, 2, 1, sign)
-                    if -2 <= difference <= 2:
-                        counts[2 + side, difference + 2] += 1
-    return counts, outliers, compared
+                difference = value - _largest_of_ring(cells, row, column, period, period)
+                outliers[0] += 1
+                outliers[1] += difference > reach[plane]
+                outliers[2] += difference == 0
+    return outliers
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _count_peaks(
+    cells: NDArray[np.uint16], period: int, row_step: int, greens: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Count photosites above all eight neighbours, those compared, and the same for greens."""
+    counts = np.zeros(4, np.int64)
+    rows, columns = cells.shape
+    for row in range(2, rows - 2, row_step):
+        for column in range(2, columns - 2):
+            value = np.int64(cells[row, column])
+            is_green = greens[(row % 2) * 2 + column % 2]
+            counts[1] += 1
+            counts[3] += is_green
+            # most photosites have a larger neighbour beside them
+            if value <= np.int64(cells[row, column - period]):
+                continue
+            counts[0] += value > _largest_of_ring(cells, row, column, period, period)
+            if is_green:
+                counts[2] += value > _largest_of_ring(cells, row, column, 2, 1)
+    return counts

@@ -16,6 +16,7 @@ from capture.checks.light import Reference, block_cells_of, check_lit, reference
 from capture.checks.scenes import SceneDescriptor, describe_blocks
 from datastore.frames import Frame
 from datastore.frames.blocks import block_means
+from fixtures.processing import suppress_hot_pixels
 from tests.support.disturbed_frames import (
     CFA,
     DisturbedCamera,
@@ -202,6 +203,9 @@ def measure_darks(rates: Rates, camera: DisturbedCamera, repeats: int = 2) -> No
 
 def _judge_disturbed_darks(rates: Rates, camera: DisturbedCamera, shot: Shot) -> None:
     dark = camera.take(shot)
+    black_dn = camera.sensor.black_level_dn
+    held = suppress_hot_pixels(dark.mosaic, "range-of-neighbours", black_dn)
+    within_range = replace(dark, mosaic=held)
     cases = [
         ("light-leak", "light in a corner, DN", f"{size:g}", replace(shot, leak_dn=size))
         for size in (2.0, 4.0, 8.0, 20.0, 100.0)
@@ -209,6 +213,7 @@ def _judge_disturbed_darks(rates: Rates, camera: DisturbedCamera, shot: Shot) ->
     frames = [(*case[:3], camera.take(case[3])) for case in cases]
     frames += [
         ("hot-pixel-suppression", "suppression", "all colours", suppressed(dark)),
+        ("hot-pixel-suppression", "suppression", "within the range", within_range),
         ("hot-pixel-suppression", "suppression", "greens", suppressed_greens(dark)),
         ("dark-subtraction", "noise reduction", "on", subtracted(dark, camera.take(shot))),
         ("dark-level", "cap off", "a hundredth of the range", _lit(camera, shot, 0.01)),

@@ -23,6 +23,7 @@ from datastore.frames.registration import (
     measure_shift,
 )
 from datastore.frames.suppression import measure_defect_signs
+from fixtures.processing import suppress_hot_pixels
 from tests.support.disturbed_frames import (
     DisturbedCamera,
     Shot,
@@ -176,17 +177,19 @@ def test_a_leak_of_a_few_digital_numbers_is_measured(camera: DisturbedCamera) ->
 def test_filters_against_hot_photosites_stand_out(camera: DisturbedCamera) -> None:
     dark = camera.take(Shot(exposure_s=1.0, iso=800, years=5.0))
 
-    def spikes(frame: Frame) -> tuple[float, float]:
+    def peaks(frame: Frame) -> tuple[float, float]:
         darkness = measure_darkness(frame)
         signs = measure_defect_signs(frame, darkness.level_dn, darkness.noise_dn)
-        assert signs.green_spike_sigmas is not None
-        return signs.spike_sigmas, signs.green_spike_sigmas
+        assert signs.green_peaks is not None
+        return signs.peaks, signs.green_peaks
 
-    assert max(spikes(dark)) < 5
-    assert spikes(suppressed(dark))[0] > 100
-    assert spikes(suppressed_greens(dark))[1] > 100
+    assert peaks(dark) == pytest.approx((1.0, 1.0), abs=0.15)
+    assert peaks(suppressed(dark))[0] == pytest.approx(0.0, abs=0.01)
+    assert peaks(suppressed_greens(dark))[1] == pytest.approx(0.0, abs=0.01)
+    within_range = suppress_hot_pixels(dark.mosaic, "range-of-neighbours", 512)
+    assert peaks(replace(dark, mosaic=within_range))[0] == pytest.approx(0.0, abs=0.01)
     multiplied = with_mosaic(dark, dark.mosaic.astype(np.int64) * 3 // 2)
-    assert max(spikes(replace(multiplied, black_level=(768.0,) * 4))) < 5
+    assert min(peaks(replace(multiplied, black_level=(768.0,) * 4))) > 0.8
 
 
 def test_a_subtracted_dark_frame_leaves_cold_photosites(camera: DisturbedCamera) -> None:
