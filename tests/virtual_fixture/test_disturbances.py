@@ -78,16 +78,16 @@ def test_a_bump_shifts_the_scene_by_its_photosites(
     still = frame(body, QUARTER, LIT, 0)
     inner = (slice(12, -12), slice(12, -12))
     # Blurred, so that the fixed patterns, which stay, weigh little.
-    first, second = (
-        cv2.GaussianBlur(green(values), (0, 0), 1.5)[inner] for values in (still, moved)
-    )
+    first = np.asarray(cv2.GaussianBlur(green(still), (0, 0), 1.5))[inner]
+    second = np.asarray(cv2.GaussianBlur(green(moved), (0, 0), 1.5))[inner]
     window = cv2.createHanningWindow(first.shape[::-1], cv2.CV_64F)
     (right, down), _ = cv2.phaseCorrelate(green(still)[inner], green(moved)[inner], window)
     whole = (round(down), round(right))
     back = np.roll(second, (-whole[0], -whole[1]), axis=(0, 1))
     clear = (slice(10, -10), slice(10, -10))
-    slopes = np.stack([slope[clear].ravel() for slope in np.gradient((first + back) / 2)], axis=1)
-    rest, *_ = np.linalg.lstsq(slopes, (first - back)[clear].ravel())
+    gradients = np.stack(np.gradient((first + back) / 2))
+    slopes = gradients[(slice(None), *clear)].reshape(2, -1).T
+    rest = np.linalg.lstsq(slopes, (first - back)[clear].ravel())[0]
     measured = 2 * (np.array(whole) + rest)
     # The planes of one colour have every other row and column.
     assert measured == pytest.approx(shift, abs=0.1)
