@@ -32,6 +32,7 @@ from capture.errors import (
     CardFullError,
     DiskFullError,
     FilesMissingError,
+    ForeignFileError,
     SettingNotAppliedError,
     SettingNotOfferedError,
     WrongSerialError,
@@ -160,6 +161,38 @@ def test_a_fault_is_named_and_the_next_shot_is_sound(
     assert [check_file(file.path) for file in delivery.files] == [[], []]
     for left in camera.files.list_card():
         camera.files.delete(left.folder, left.name)
+
+
+@pytest.mark.parametrize(
+    ("serial", "fault", "error"),
+    [
+        (NIKON, "stale-file", ForeignFileError),
+        (NIKON, "endless-busy", CameraTimeoutError),
+        (GENERIC, "hang", CameraError),
+        (GENERIC, "late-capture-answer", CameraLostError),
+    ],
+)
+def test_whatever_a_camera_does_ends_within_the_deadline(
+    virtual: RunningFixture, tmp_path: Path, serial: str, fault: str, error: type[CameraError]
+) -> None:
+    with closing(quick_camera(virtual.cameras[serial], serial, tmp_path)) as camera:
+        camera.open()
+        camera.settings.apply(RAW)
+        shoot(camera, str(uuid.uuid4()), RAW)
+        virtual.set_faults(serial, fault)
+        began = time.monotonic()
+        with pytest.raises(error):
+            shoot(camera, str(uuid.uuid4()), RAW)
+        assert time.monotonic() - began < 3 * MARGIN_S
+        assert not camera.is_open
+        virtual.set_faults(serial)
+        open_patiently(camera, patience_s=10.0)
+        settings = replace(RAW, iso=200)
+        camera.settings.apply(settings)
+        delivery = shoot(camera, str(uuid.uuid4()), settings)
+        assert [read_metadata(file.path).iso for file in delivery.files] == [200]
+        for left in camera.files.list_card():
+            camera.files.delete(left.folder, left.name)
 
 
 def test_after_a_late_answer_no_file_of_another_shot_is_taken(
