@@ -85,7 +85,8 @@ def test_a_bump_shifts_the_scene_by_its_photosites(
     whole = (round(down), round(right))
     back = np.roll(second, (-whole[0], -whole[1]), axis=(0, 1))
     clear = (slice(10, -10), slice(10, -10))
-    gradients = np.stack(np.gradient((first + back) / 2))
+    middle = (first + back) / 2
+    gradients = np.stack([np.gradient(middle, axis=0), np.gradient(middle, axis=1)])
     slopes = gradients[(slice(None), *clear)].reshape(2, -1).T
     rest = np.linalg.lstsq(slopes, (first - back)[clear].ravel())[0]
     measured = 2 * (np.array(whole) + rest)
