@@ -94,9 +94,18 @@ def find_place(transaction: Transaction, text: str) -> Place:
 
 @contextmanager
 def held_camera(
-    home: Home, catalogue: Catalogue, place: Place
+    home: Home, catalogue: Catalogue, place: Place, *, whichever: bool = False
 ) -> Iterator[tuple[Gphoto2Camera, CameraIdentity]]:
     """Open a camera that no session uses, and keep sessions away from it for the block.
+
+    Parameters
+    ----------
+    home, catalogue
+        Where leases and test shots go.
+    place
+        Where it is.
+    whichever
+        Take another body than the mounted one, too.
 
     Raises
     ------
@@ -114,10 +123,11 @@ def held_camera(
         folder = stack.enter_context(
             tempfile.TemporaryDirectory(prefix="inspection-", dir=home.spool_root)
         )
-        camera = Gphoto2Camera(place.address, place.serial, Path(folder))
+        expected = None if whichever else place.serial
+        camera = Gphoto2Camera(place.address, expected, Path(folder))
         stack.callback(camera.close)
         identity = camera.open()
-        if place.serial is None and identity.serial:
+        if identity.serial not in ("", place.serial):
             stack.enter_context(_leased(catalogue, identity.serial))
         yield camera, identity
 
@@ -203,10 +213,13 @@ def connected_cameras(catalogue: Catalogue, addresses: Sequence[str]) -> list[di
     places = {path: place.address for path, place in mounted.items()}
     places |= {port_path(address): address for address in addresses}
     records = []
+    leased: set[str | None] = set()
     with ExitStack() as stack:
         for path, place in mounted.items():
             try:
-                stack.enter_context(_leased(catalogue, str(place.serial)))
+                if place.serial not in leased:
+                    stack.enter_context(_leased(catalogue, str(place.serial)))
+                leased.add(place.serial)
             except LeaseHeldError as error:
                 del places[path]
                 records.append(_record(place, place.address, "in-use", reason=str(error)))

@@ -106,7 +106,7 @@ def add(
             place = find_place(transaction, _address(camera))
         clock = clock_of(home)
         found = None
-        with held_camera(home, catalogue, place) as (opened, identity):
+        with held_camera(home, catalogue, place, whichever=True) as (opened, identity):
             if test_shot:
                 found = inspect_camera(opened, identity, clock, with_test_shot=True)
         sensor = {**_sensor_of(found), **{k: v for k, v in given.items() if v is not None}}

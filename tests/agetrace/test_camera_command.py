@@ -108,6 +108,16 @@ def test_connected_cameras_are_found_known_new_exchanged_silent_or_in_use(
     assert "--connected" in two_of_three.run("camera", "list", *extra, code=2).message
 
 
+def test_a_body_at_anothers_address_can_be_added_but_does_not_pass_for_it(
+    virtual: RunningFixture, two_of_three: CommandLine
+) -> None:
+    address = virtual.cameras[NIKON]
+    added = two_of_three.run("camera", "add", address, "--simulated", "--json").document
+    assert (added["new"], added["camera"]["serial"]) == (False, NIKON)
+    refused = two_of_three.run("camera", "check", address, code=1)
+    assert f"camera {GENERIC} was expected at {address}, but {NIKON} answers" in refused.message
+
+
 def test_a_camera_is_added_once_and_its_lines_fit_the_fixture(
     virtual: RunningFixture, two_of_three: CommandLine, tmp_path: Path
 ) -> None:

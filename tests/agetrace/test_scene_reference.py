@@ -35,7 +35,7 @@ def virtual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture
     description = small_description(
         CAMERA,
         {**CAMERA, "profile": "generic"},
-        scenes=["flat-panel", *some_scenes()[:3]],
+        scenes=["flat-panel", *some_scenes()[:2]],
         lamp_level=0.05,
         exposure_time_scale=0.002,
     )
@@ -98,6 +98,7 @@ def test_frames_of_an_existing_session_become_references(
             "name": "mixed",
             "shots": [
                 {"kind": "dark-field", "exposure": "1/4", "iso": 800},
+                {"kind": "flat-field", **lit},
                 {"kind": "fixed-background", "scene": scenes[0], **lit, "count": 2},
                 {"kind": "fixed-background", "scene": scenes[1], **lit, "image_quality": "jpeg"},
             ],
@@ -107,16 +108,16 @@ def test_frames_of_an_existing_session_become_references(
     counted = len(home.shots())
     answer = home.run("scene", "reference", "--from-session", session[:8], "--json").document
     assert answer["session"] is None
-    assert {kept["scene"] for kept in answer["references"]} == {scenes[0]}
+    assert {kept["scene"] for kept in answer["references"]} == {"flat-panel", scenes[0]}
     assert len(home.shots()) == counted
     of_nikon = [
         shot["id"]
         for shot in home.shots()
         if (shot["scene"], shot["camera_serial"]) == (scenes[0], NIKON)
     ]
-    kept = {kept["camera_serial"]: kept["shot"] for kept in answer["references"]}
-    assert kept[NIKON] == of_nikon[-1]
-    nothing = home.run("scene", "reference", scenes[2], "--from-session", session, code=2)
+    kept = {(kept["scene"], kept["camera_serial"]): kept["shot"] for kept in answer["references"]}
+    assert kept[scenes[0], NIKON] == of_nikon[-1]
+    nothing = home.run("scene", "reference", scenes[1], "--from-session", session, code=2)
     assert "no accepted frame" in nothing.message
 
 
