@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 
 from capture.actuators import Actuator
 from capture.cameras.gphoto2_camera import MARGIN_S
-from capture.cameras.protocol import CameraSettings, Delivery, Release
+from capture.cameras.protocol import CameraSettings, Release
 from capture.errors import CaptureError
 from capture.examination import ExaminedShot, ShotFacts
 from capture.flight import FULL, Attempt, Flight, Recorder, sound
@@ -202,8 +202,8 @@ class Execution:
         assert attempt.planned is not None and attempt.readiness is not None
         delivery = station.camera.files.delivered(attempt.planned.uuid)
         attempt.delivery = delivery
-        # the files are hashed again while others read them, too
-        storing = self.stations.beside(lambda: self._store(delivery))
+        # the files are read once more while others read them, too
+        verifying = self.stations.beside(lambda: self.spool.verify(delivery.files))
         facts = ShotFacts(
             kind=spec.kind,
             requested=settings,
@@ -215,13 +215,15 @@ class Execution:
             scene=self.knowledge.of(station.facts.camera_id, spec.scene),
         )
         try:
-            return station.examiner.examine(delivery.files, station.facts, facts)
+            examined = station.examiner.examine(delivery.files, station.facts, facts)
         finally:
-            storing.result()
-
-    def _store(self, delivery: Delivery) -> None:
-        for file in delivery.files:
-            self.catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
+            verifying.result()
+        if not examined.foreign:
+            for file in delivery.files:
+                self.catalogue.store.put_file(
+                    file.path, sha256=file.sha256, keep_source=False, is_verified=True
+                )
+        return examined
 
     def _change_scene(self, spec: ShotSpec) -> list[dict[str, Any]]:
         """Have the actuator bring the shot's scene; return what it changed."""

@@ -235,8 +235,9 @@ def _register(
         scene=knowledge.of(shot.camera_id, shot.scene),
     )
     examined = station.examiner.examine(spooled.files, station.facts, facts)
-    for file in spooled.files:
-        catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
+    if not examined.foreign:
+        for file in spooled.files:
+            catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
     released = spooled.facts.get("released_after_s") if source == "spool" else None
     with catalogue.writing() as transaction:
         settled = register_shot(
@@ -251,7 +252,7 @@ def _sound_in_spool(spool: Spool, shot: OpenShot) -> SpooledShot | None:
     try:
         spooled = spool.read(shot.planned.uuid)
         if spooled is not None:
-            spool.verify(spooled)
+            spool.verify(spooled.files)
     except SpoolError:
         spool.set_aside(shot.planned.uuid)
         return None

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -177,15 +177,15 @@ class Spool:
         except (KeyError, TypeError) as error:
             raise SpoolError(f"the sidecar {path} is damaged ({error!r})") from None
 
-    def verify(self, shot: SpooledShot) -> None:
-        """Read a shot's files and compare them with its sidecar.
+    def verify(self, files: Iterable[SpooledFile]) -> None:
+        """Read files of a shot and compare them with what was received.
 
         Raises
         ------
         SpoolError
             If one is missing or has other bytes.
         """
-        for file in shot.files:
+        for file in files:
             try:
                 with file.path.open("rb") as opened:
                     found = hashlib.file_digest(opened, "sha256").hexdigest()

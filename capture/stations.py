@@ -134,7 +134,8 @@ class Station:
         if not self.camera.is_open:
             self.open(clock)
             was_opened = True
-        skew = self._measured_skew(clock)
+        # some cameras show a clock that stands still after a while: the last sight counts then
+        skew = self._measured_skew(clock) or self.skew
         jump_s = _jump_s(self.skew, skew)
         self.skew = skew
         return Readiness(self.camera.settings.apply(settings), was_opened, jump_s)

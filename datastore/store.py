@@ -72,7 +72,12 @@ class LocalStore:
         return self.path(sha256).is_file()
 
     def put_file(
-        self, path: Path, *, sha256: str | None = None, keep_source: bool = True
+        self,
+        path: Path,
+        *,
+        sha256: str | None = None,
+        keep_source: bool = True,
+        is_verified: bool = False,
     ) -> StoredFile:
         """Put a file into the store, durably; putting it again changes nothing.
 
@@ -86,6 +91,9 @@ class LocalStore:
             False where the caller gives the file up and never writes to it again: on one file
             system it is then linked instead of copied. The caller removes its own name for it,
             after the row that speaks of the asset is committed.
+        is_verified
+            True where the caller has just read the file and found `sha256`: one that can be linked
+            is not read again.
 
         Raises
         ------
@@ -97,8 +105,11 @@ class LocalStore:
         with path.open("rb") as source:
             if keep_source:
                 return self._put_copy(source, sha256, str(path))
-            stored = _hashed(source)
-            _require_hash(stored, sha256, str(path))
+            if is_verified and sha256 is not None:
+                stored = StoredFile(sha256, os.fstat(source.fileno()).st_size)
+            else:
+                stored = _hashed(source)
+                _require_hash(stored, sha256, str(path))
             if not self._put_link(path, source, stored):
                 source.seek(0)
                 return self._put_copy(source, stored.sha256, str(path))

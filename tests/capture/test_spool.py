@@ -27,7 +27,7 @@ def test_a_sealed_shot_is_read_back_as_it_was(tmp_path: Path) -> None:
     assert again.files == (file,)
     assert again.facts == {"released_after_s": 0.5}
     assert file.sha256 == hashlib.sha256(DATA).hexdigest()
-    spool.verify(again)
+    spool.verify(again.files)
     assert list(spool.shots()) == [shot]
     spool.clear(shot)
     assert list(tmp_path.iterdir()) == []
@@ -41,10 +41,10 @@ def test_other_bytes_or_none_are_noticed(tmp_path: Path) -> None:
     assert sealed is not None
     file.path.write_bytes(b"other")
     with pytest.raises(SpoolError, match="sha256"):
-        spool.verify(sealed)
+        spool.verify(sealed.files)
     file.path.unlink()
     with pytest.raises(SpoolError, match="missing"):
-        spool.verify(sealed)
+        spool.verify(sealed.files)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"files": 1, "facts": {}}', '{"facts": {}}'])
