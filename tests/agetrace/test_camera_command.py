@@ -192,20 +192,24 @@ def test_what_would_stop_a_session_is_named(virtual: RunningFixture, home: Comma
     assert problem.startswith("DSC_") and ".DNG: " in problem and "rows" in problem
 
 
-def test_a_clock_of_another_year_is_noted(virtual: RunningFixture, tmp_path: Path) -> None:
-    by_host_clock = CommandLine(tmp_path / "lab")
-    by_host_clock.run("init", by_host_clock.home)
-    report = by_host_clock.run("camera", "check", virtual.cameras[NIKON], "--json").document
-    assert abs(report["clock_skew_s"]) > 86_400
-    assert any("clock is ahead of the civil time by" in note for note in report["notes"])
-    assert report["problems"] == []
+def test_an_empty_battery_and_a_wrong_clock_are_named(
+    virtual: RunningFixture, home: CommandLine
+) -> None:
+    virtual.put("/disturbances", {NIKON: {"battery_percent": 7, "clock_offset_s": 7200}})
+    try:
+        report = home.run("camera", "check", NIKON, "--json", code=1).document
+    finally:
+        virtual.put("/disturbances", {NIKON: {}})
+    assert report["problems"] == ["Its battery is at 7 %."]
+    assert report["clock_skew_s"] == pytest.approx(7200, abs=5)
+    (note,) = report["notes"]
+    assert note.startswith("Its clock is ahead of the civil time by 7")
 
 
 def test_a_camera_in_a_session_is_left_alone(virtual: RunningFixture, home: CommandLine) -> None:
     with in_session(home, NIKON):
-        for command in ("check", "settings", "add"):
-            refused = home.run("camera", command, virtual.cameras[NIKON], code=1)
-            assert "is leased" in refused.message
+        refused = home.run("camera", "check", virtual.cameras[NIKON], code=1)
+    assert "is leased" in refused.message
 
 
 def test_cameras_that_are_not_there_are_named(home: CommandLine) -> None:
