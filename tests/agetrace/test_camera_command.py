@@ -28,7 +28,7 @@ def virtual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture
         {**CAMERA, "profile": "generic"},
         {**CAMERA, "profile": "eos"},
         scenes=["flat-panel"],
-        exposure_time_scale=0.002,
+        exposure_time_scale=0.01,
     )
     with running_fixture(tmp_path_factory.mktemp("virtual"), description) as running:
         yield running
@@ -163,7 +163,7 @@ def test_a_sound_camera_passes_its_check(
     shot = report["test_shot"]
     assert [file["role"] for file in shot["files"]] == ["raw", "jpeg"]
     assert (shot["width"], shot["height"]) == (192, 128)
-    assert abs(report["clock_skew_s"]) < 5
+    assert abs(report["clock_skew_s"]) < 60
     capabilities = report["capabilities"]
     assert capabilities["image_qualities"] == ["raw", "raw+jpeg", "jpeg"]
     for setting in capabilities["settings"].values():
@@ -201,7 +201,7 @@ def test_an_empty_battery_and_a_wrong_clock_are_named(
     finally:
         virtual.put("/disturbances", {NIKON: {}})
     assert report["problems"] == ["Its battery is at 7 %."]
-    assert report["clock_skew_s"] == pytest.approx(7200, abs=5)
+    assert report["clock_skew_s"] == pytest.approx(7200, abs=60)
     (note,) = report["notes"]
     assert note.startswith("Its clock is ahead of the civil time by 7")
 
