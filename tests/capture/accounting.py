@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -84,11 +85,15 @@ def frames_elsewhere(laboratory: Laboratory, serial: str) -> set[str]:
     owners = {shot["uuid"]: shot["serial"] for shot in laboratory.shots()}
     # a frame may lie on the card and aside: its name there tells
     names = set(laboratory.empty_card(serial))
-    for sidecar in laboratory.spool_folder.glob("unclaimed/*.json"):
-        content = json.loads(sidecar.read_text())
-        if owners[content["shot_uuid"]] == serial:
-            names |= {file["camera_name"] for file in content["files"]}
+    for shot in _set_aside(laboratory):
+        if owners[shot["shot_uuid"]] == serial:
+            names |= {file["camera_name"] for file in shot["files"]}
     return names
+
+
+def _set_aside(laboratory: Laboratory) -> list[dict[str, Any]]:
+    sidecars = laboratory.spool_folder.glob("unclaimed/*.json")
+    return [json.loads(sidecar.read_text()) for sidecar in sidecars]
 
 
 def registered_raw_names(laboratory: Laboratory, serial: str) -> list[str]:

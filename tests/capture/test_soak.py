@@ -1,8 +1,10 @@
-"""Sessions back to back with faults at random: nothing is lost, mixed up or left without an end."""
+"""Soaks: sessions with faults at random lose nothing, and long sessions hold no more than short."""
 
 from __future__ import annotations
 
 import json
+import os
+import statistics
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,6 +17,7 @@ from datastore import audit
 from datastore.metadata import read_metadata
 from datastore.tables import Session
 from tests.capture.conftest import GENERIC, NIKON, Laboratory, recipe
+from tests.support.processes import Held, family, held
 
 SERIALS = (NIKON, GENERIC)
 SESSIONS = 16
@@ -25,6 +28,7 @@ FAULTS = (
     "busy-on-capture", "store-full", "silent-capture", "repeated-files", "truncated-files",
     "zero-filled-raw", "close-mid-transfer", "settings-ignored", "dropped-connection",
 )  # fmt: skip
+MOST_GROWTH_MB = 40.0
 ENDS = {"completed", "partial", "aborted", "failed"}
 
 
@@ -55,6 +59,7 @@ def run_with_faults(
 def test_sessions_with_random_faults_account_for_every_frame(
     laboratory: Laboratory, seed: int, record_property: Callable[[str, object], None]
 ) -> None:
+    """Sessions back to back with faults at random: nothing is lost, mixed up or without an end."""
     generator = np.random.default_rng(seed)
     for serial in SERIALS:
         laboratory.empty_card(serial)
@@ -110,3 +115,49 @@ def test_sessions_with_random_faults_account_for_every_frame(
     record_property("quarantined", sum(shot["verdict"] == "quarantined" for shot in registered))
     record_property("failed attempts", len(failed))
     record_property("frames on card or aside", kept)
+
+
+def soak(laboratory: Laboratory, shots: int) -> tuple[Held, Held]:
+    """Run a long session; return what its processes held in its second and in its last quarter."""
+    samples: list[Held] = []
+
+    def sample(_done: int, _total: int) -> None:
+        samples.append(held(family(os.getpid())))
+
+    long = f'  - {{kind: dark-field, exposure: "1/60", iso: 100, count: {shots}}}\n'
+    outcome = laboratory.run(recipe(long), NIKON, progress=sample)
+    assert (outcome.state, outcome.frames_registered) == ("completed", shots)
+    assert outcome.attempts_failed == 0
+    quarter = shots // 4
+    return _middle(samples[quarter : 2 * quarter]), _middle(samples[-quarter:])
+
+
+def _middle(samples: list[Held]) -> Held:
+    return Held(
+        round(statistics.median(sample.processes for sample in samples)),
+        statistics.median(sample.megabytes for sample in samples),
+        round(statistics.median(sample.descriptors for sample in samples)),
+    )
+
+
+def test_a_session_holds_no_more_as_it_goes_on(laboratory: Laboratory) -> None:
+    early, late = soak(laboratory, 60)
+    assert late.processes == early.processes
+    assert abs(late.descriptors - early.descriptors) <= 2
+    assert late.megabytes - early.megabytes < MOST_GROWTH_MB
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1500)
+def test_two_thousand_shots_leave_memory_and_descriptors_flat(
+    laboratory: Laboratory, record_property: Callable[[str, object], None]
+) -> None:
+    """Session, worker and decoders hold as much at the end of 2,000 shots as at their beginning."""
+    early, late = soak(laboratory, 2000)
+    for when, sample in (("second quarter", early), ("last quarter", late)):
+        record_property(f"processes, {when}", sample.processes)
+        record_property(f"descriptors, {when}", sample.descriptors)
+        record_property(f"megabytes, {when}", sample.megabytes)
+    assert late.processes == early.processes
+    assert abs(late.descriptors - early.descriptors) <= 2
+    assert late.megabytes - early.megabytes < MOST_GROWTH_MB
