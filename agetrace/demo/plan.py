@@ -229,7 +229,7 @@ def combined_recipe(amounts: Amounts) -> dict[str, Any]:
             _dark_fields(amounts),
             {
                 "kind": "flat-field",
-                "exposure": "1/15",
+                "exposure": "4",
                 "iso": 100,
                 "f_number": 8,
                 "count": 2,

@@ -36,7 +36,7 @@ RECIPE = {
     "order_seed": 1,
     "shots": [
         {"kind": "dark-field", "exposures": ["1/4", 1, 4], "iso": 800, "f_number": 8, "count": 3},
-        {"kind": "flat-field", "exposure": "1/15", "iso": 100, "f_number": 8},
+        {"kind": "flat-field", "exposure": 4, "iso": 100, "f_number": 8},
         {
             "kind": "fixed-background",
             "scenes": "all",

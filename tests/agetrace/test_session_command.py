@@ -58,7 +58,7 @@ def bench(virtual: RunningFixture, tmp_path: Path) -> Bench:
 
 
 DARK = {"kind": "dark-field", "exposure": "1/30", "iso": 100}
-FLAT = {"kind": "flat-field", "exposure": "1/30", "iso": 100, "f_number": 8}
+FLAT = {"kind": "flat-field", "exposure": "1/4", "iso": 100, "f_number": 8}
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
