@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,10 @@ def family(pid: int) -> list[int]:
     """Return a process and all that descend from it."""
     found = [pid]
     for thread in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in thread.read_text().split():
-            found += family(int(child))
+        # threads and processes come and go meanwhile
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for child in thread.read_text().split():
+                found += family(int(child))
     return found
 
 
@@ -34,7 +37,7 @@ def held(pids: list[int]) -> Held:
         try:
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
             descriptors += sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue
         living += 1
     return Held(living, pages * _PAGE_BYTES / 1e6, descriptors)
