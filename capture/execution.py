@@ -210,7 +210,7 @@ class Execution:
             read_back=attempt.readiness.read_back,
             earliest=planned_at,
             latest=latest,
-            skew=station.skew,
+            skew=attempt.readiness.skew,
             thresholds=self.knowledge.thresholds,
             scene=self.knowledge.of(station.facts.camera_id, spec.scene),
         )

@@ -54,12 +54,15 @@ class Readiness:
         The settings as the camera shows them.
     was_opened
         Whether it had to be opened first.
+    skew
+        Of the camera's clock just before the shot, None where it shows none.
     clock_jump_s
         By how much the camera's clock jumped since the last shot, None if it did not.
     """
 
     read_back: ReadBack
     was_opened: bool
+    skew: ClockSkew | None
     clock_jump_s: float | None
 
 
@@ -138,7 +141,7 @@ class Station:
         skew = self._measured_skew(clock) or self.skew
         jump_s = _jump_s(self.skew, skew)
         self.skew = skew
-        return Readiness(self.camera.settings.apply(settings), was_opened, jump_s)
+        return Readiness(self.camera.settings.apply(settings), was_opened, skew, jump_s)
 
     def release(self, shot_uuid: str, settings: CameraSettings, planned_at: datetime) -> Release:
         """Release the shutter; returns once the camera is free for its next exposure."""

@@ -70,7 +70,7 @@ def test_hot_photosites_do_not_make_a_dark_field_bright() -> None:
     assert result.value == pytest.approx(3, abs=0.7)
 
 
-@pytest.mark.parametrize("level", [700, 2000, 12000])
+@pytest.mark.parametrize("level", [1000, 2000, 12000])
 def test_light_on_a_dark_field_is_found_with_its_amount(level: float) -> None:
     result = dark_level(dark_frame(level))
     assert not result.passed
