@@ -37,7 +37,7 @@ from datastore.frames import (
 from datastore.metadata import FileMetadata, MetadataReader
 
 _STOPPED: Final = "decoder-stopped"
-_FIXED_BACKGROUND: Final = "fixed-background"
+FIXED_BACKGROUND: Final = "fixed-background"
 Result = TypeVar("Result")
 
 
@@ -240,7 +240,7 @@ def _checks_of(
         *(result for answer in answers for result in answer.checks),
     ]
     descriptors = [answer.descriptor for answer in answers if answer.descriptor is not None]
-    if shot.kind == _FIXED_BACKGROUND and descriptors and shot.scene is not None:
+    if shot.kind == FIXED_BACKGROUND and descriptors and shot.scene is not None:
         scene = shot.scene
         results.append(
             checks.check_right_scene(descriptors[0], scene.own, scene.others, shot.thresholds)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from capture.checks import CheckThresholds, ReferencePlace
-from capture.examination import SceneFacts
+from capture.examination import FIXED_BACKGROUND, SceneFacts
+from capture.recipes import ShotSpec
 from capture.references import StoredReference, load_references
 from capture.session_rows import FixtureFacts
 from datastore.catalogue import Catalogue
@@ -42,6 +43,16 @@ class SessionKnowledge:
             own=own.descriptor,
             others={name: other.descriptor for name, other in known.items() if name != scene},
         )
+
+
+def scenes_without_reference(
+    knowledge: SessionKnowledge, fixture: FixtureFacts, plan: Sequence[ShotSpec]
+) -> list[str]:
+    """Return the scenes of a plan whose frames cannot be held against a reference everywhere."""
+    scenes = {spec.scene for spec in plan if spec.kind == FIXED_BACKGROUND and spec.scene}
+    cameras = [camera.camera_id for camera in fixture.cameras]
+    known = [knowledge.references.get(camera_id, {}).keys() for camera_id in cameras]
+    return sorted(scene for scene in scenes if any(scene not in names for names in known))
 
 
 def load_knowledge(

@@ -102,9 +102,13 @@ def begin_session(
     operator: str | None,
     note: str | None,
     clock_source: ClockSource,
+    unreferenced: Sequence[str] = (),
     at: datetime,
 ) -> BegunSession:
-    """Write the row of a session, its recipe's if it is new, and the `started` event."""
+    """Write the row of a session, its recipe's if it is new, and the `started` event.
+
+    Scenes in `unreferenced` have no reference that their frames could be held against.
+    """
     session = Session(
         kind="capture",
         fixture_revision_id=fixture.revision_id,
@@ -116,8 +120,10 @@ def begin_session(
     )
     transaction.add(session)
     transaction.flush()
-    cameras = [camera.serial for camera in fixture.cameras]
-    add_session_event(transaction, session.id, "started", at, {"cameras": cameras})
+    detail: dict[str, Any] = {"cameras": [camera.serial for camera in fixture.cameras]}
+    if unreferenced:
+        detail["scenes_without_reference"] = list(unreferenced)
+    add_session_event(transaction, session.id, "started", at, detail)
     entry = {"session": session.uuid, "fixture": fixture.name, "recipe": recipe.content_sha256}
     audit.append(transaction, "session.start", entry, at)
     return BegunSession(session.id, session.uuid)

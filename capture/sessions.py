@@ -24,7 +24,7 @@ from capture.errors import (
 )
 from capture.execution import Execution, Progress
 from capture.flight import Recorder, opened_event
-from capture.knowledge import load_knowledge
+from capture.knowledge import load_knowledge, scenes_without_reference
 from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
 from capture.recipes import Recipe, ShotSpec, expand
@@ -127,7 +127,7 @@ def run_session(
     with catalogue.reading() as transaction:
         fixture = load_fixture(transaction, fixture_name, serials)
 
-    def begin(stations: Stations) -> BegunSession:
+    def begin(stations: Stations, unreferenced: Sequence[str]) -> BegunSession:
         with catalogue.writing() as transaction:
             session = begin_session(
                 transaction,
@@ -136,6 +136,7 @@ def run_session(
                 operator=operator,
                 note=note,
                 clock_source=clock.source,
+                unreferenced=unreferenced,
                 at=clock.now(),
             )
             _note_opened(transaction, session, stations, clock.now())
@@ -198,7 +199,7 @@ def resume_session(
         session, fixture, recipe = session_to_resume(transaction, row)
         _refuse_old(session.uuid, row.started_at, clock.now())
 
-    def resume(stations: Stations) -> BegunSession:
+    def resume(stations: Stations, _unreferenced: Sequence[str]) -> BegunSession:
         at = clock.now()
         with catalogue.writing() as transaction:
             detail = {"operator": operator}
@@ -229,7 +230,7 @@ def _conduct(
     catalogue: Catalogue,
     fixture: FixtureFacts,
     recipe: Recipe,
-    begin: Callable[[Stations], BegunSession],
+    begin: Callable[[Stations, Sequence[str]], BegunSession],
     *,
     resumed: BegunSession | None = None,
     use_references: bool = True,
@@ -262,7 +263,8 @@ def _conduct(
                 recipe.checks,
                 use_references=use_references,
             )
-            session = begin(stations)
+            unreferenced = scenes_without_reference(knowledge, fixture, left)
+            session = begin(stations, unreferenced if use_references else ())
             steering = Steering(
                 catalogue, session, clock, lease, stop or threading.Event(), operator_patience_s
             )

@@ -86,6 +86,10 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
     ]  # fmt: skip
     with laboratory.catalogue.reading() as transaction:
         session = transaction.scalars(select(Session)).one()
+        assert session.events[0].detail == {
+            "cameras": [NIKON, GENERIC],
+            "scenes_without_reference": [SCENE],
+        }
         assert (session.operator, session.clock_source) == ("ada", "simulated")
         assert transaction.scalar(select(func.count()).select_from(AuditEntry)) == 1 + 1 + 6 + 1
     assert list(laboratory.spool_folder.iterdir()) == []
