@@ -25,6 +25,7 @@ _MEMORY_BYTES = 2 << 30
 # tags that it has no names for
 _AMBIENT_TEMPERATURE = "EXIF Tag 0x9400"
 _CAMERA_SERIAL_NUMBER = "Image Tag 0xC62F"
+_NOISE_REDUCTION_APPLIED = "Tag 0xC6F7"
 
 
 class ExifRead:
@@ -87,7 +88,6 @@ def _metadata(tags: dict[str, Any]) -> FileMetadata:
         sub_second=first("EXIF SubSecTimeOriginal"),
     )
     exposure = rational(first("EXIF ExposureTime", "Image ExposureTime"))
-    noise_reduction = first("MakerNote LongExposureNoiseReduction2")
     software = clean_text(first("Image Software")) or ""
     return FileMetadata(
         reader="exifread",
@@ -110,11 +110,21 @@ def _metadata(tags: dict[str, Any]) -> FileMetadata:
         height=whole_number(first("EXIF ExifImageLength")),
         firmware=clean_text(first("MakerNote FirmwareVersion"))
         or (software if software.startswith("Ver.") else None),
-        long_exposure_noise_reduction=(
-            None if noise_reduction is None else noise_reduction.strip().lower() != "off"
-        ),
+        long_exposure_noise_reduction=_noise_reduction(tags),
         verbatim=json_safe(tags),
     )
+
+
+def _noise_reduction(tags: dict[str, Any]) -> bool | None:
+    """Return whether any tag has it on; a DNG's own is an amount, 0/0 where it cannot tell."""
+    switches: list[bool] = []
+    for key, value in tags.items():
+        if key == "MakerNote LongExposureNoiseReduction2":
+            switches.append(value.strip().lower() != "off")
+        elif key.endswith(_NOISE_REDUCTION_APPLIED) and not key.startswith("Thumbnail"):
+            amount = number(value.strip("[]"))
+            switches += [] if amount is None else [amount > 0]
+    return any(switches) if switches else None
 
 
 def _first_hour(value: str | None) -> str | None:

@@ -39,6 +39,7 @@ _IGNORED_GROUPS = frozenset(
     {"IFD1", "IFD2", "IFD3", "System", "ExifTool", "File", "Composite", "SourceFile"}
 )
 _NOISE_REDUCTION_TAGS = ("LongExposureNoiseReduction", "LongExposureNoiseReduction2")
+_NOISE_REDUCTION_AMOUNT = "NoiseReductionApplied"
 _NOISE_REDUCTION_OFF = {"Panasonic": (1,), "Sony": (0, 0xFFFF0000)}
 _NOISE_REDUCTION_UNKNOWN = (-1, 0xFFFF, 0xFFFFFFFF)
 _ISO_BEYOND_SHORT = 65535
@@ -221,6 +222,10 @@ def _noise_reduction(values: dict[str, Any]) -> bool | None:
         setting = number(value) if name in _NOISE_REDUCTION_TAGS else None
         if setting is not None and setting not in _NOISE_REDUCTION_UNKNOWN:
             switches.append(setting not in _NOISE_REDUCTION_OFF.get(group, (0,)))
+        if name == _NOISE_REDUCTION_AMOUNT and group not in _IGNORED_GROUPS:
+            # a DNG's own, from 0 to 1; exiftool has words for the 0/0 of a file that cannot tell
+            amount = number(value)
+            switches += [] if amount is None else [amount > 0]
     nikon = clean_text(values.get("Nikon:NoiseReduction"))
     if nikon is not None:
         switches.append(nikon.upper() != "OFF")

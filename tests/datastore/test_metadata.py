@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -320,6 +322,31 @@ def test_clean_text_is_printable_bounded_and_not_blank(dirty: object) -> None:
     assert not isinstance(dirty, float) or not math.isnan(dirty) or text == "nan"
 
 
+@pytest.mark.parametrize("amount", ["1/1", "1/8", "0/1", "0/0", None])
+def test_noise_reduction_that_a_dng_alone_declares_is_read(
+    reader: MetadataReader, tmp_path: Path, amount: str | None
+) -> None:
+    """Tag 50935 of Adobe's DNG 1.4: from 0, none, to 1; 0/0 where it is not known."""
+    path = tmp_path / "frame.dng"
+    data = dng(dark_mosaic(), about=replace(facts(), noise_reduced=amount is not None))
+    if amount is not None:
+        entry = data.index(struct.pack("<HHI", 50935, 5, 1))
+        (place,) = struct.unpack_from("<I", data, entry + 8)
+        numbers = struct.pack("<II", *map(int, amount.split("/")))
+        data = data[:place] + numbers + data[place + 8 :]
+    path.write_bytes(data)
+    expected = {"1/1": True, "1/8": True, "0/1": False}
+    assert reader.read(path).long_exposure_noise_reduction is expected.get(amount or "")
+
+
+@needs_shared_data
+@pytest.mark.parametrize("row", manifest("raw", "dark"), ids=lambda row: row["path"])
+def test_no_real_frame_is_taken_for_one_with_noise_reduction(
+    reader: MetadataReader, row: dict[str, str]
+) -> None:
+    assert reader.read(real_file(row)).long_exposure_noise_reduction is not True
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -337,6 +364,11 @@ def test_clean_text_is_printable_bounded_and_not_blank(dirty: object) -> None:
         ({"Sony:LongExposureNoiseReduction": 0xFFFFFFFF}, None),
         ({"Nikon:NoiseReduction": "OFF "}, False),
         ({"Nikon:NoiseReduction": "FPNR"}, True),
+        ({"SubIFD:NoiseReductionApplied": 0.25}, True),
+        ({"SubIFD:NoiseReductionApplied": 0}, False),
+        ({"SubIFD:NoiseReductionApplied": "undef"}, None),
+        ({"IFD1:NoiseReductionApplied": 1}, None),
+        ({"IFD0:NoiseReductionApplied": 0, "Nikon:NoiseReduction": "FPNR"}, True),
     ],
     ids=str,
 )
