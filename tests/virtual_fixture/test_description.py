@@ -82,6 +82,7 @@ def camera(**fields: Any) -> dict[str, Any]:
         (camera(model="VF-1"), r"cameras\[0\]: model: libgphoto2 takes 'VF-1' for a Nikon 1"),
         (camera(width=383), r"cameras\[0\]: width: 383"),
         (camera(serial=7100001), r"cameras\[0\]: serial: 7100001"),
+        (camera(serial="actuators"), r"cameras\[0\]: serial: 'actuators' stands for carousel"),
         (camera(ageing={"speed": 2}), r"cameras\[0\]: ageing: unknown field speed"),
         (small_description({}, {"serial": "7100001"}), "serial 7100001 is given more than once"),
         (
