@@ -31,7 +31,7 @@ _UNRELATED_DISTANCE: Final = 0.5
 _LEAST_LEVEL_DN: Final = 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SceneDescriptor:
     """What a scene looks like from afar.
 
@@ -44,6 +44,16 @@ class SceneDescriptor:
     """
 
     channels: NDArray[np.float16]
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two descriptions have the same bytes."""
+        if not isinstance(other, SceneDescriptor):
+            return NotImplemented
+        return self.to_bytes() == other.to_bytes()
+
+    def __hash__(self) -> int:
+        """Return a hash of the bytes."""
+        return hash(self.to_bytes())
 
     def to_bytes(self) -> bytes:
         """Return the description as about two kilobytes."""

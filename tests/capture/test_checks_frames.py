@@ -220,6 +220,11 @@ def test_a_description_survives_its_bytes(camera: DisturbedCamera) -> None:
     assert len(data) < 4096
     again = SceneDescriptor.from_bytes(data)
     assert np.array_equal(again.channels, descriptor.channels)
+    assert again == descriptor
+    assert {again, descriptor} == {descriptor}
+    darkness = SceneDescriptor(np.zeros_like(descriptor.channels))
+    assert darkness != descriptor
+    assert descriptor != data
     for broken in (b"", data[:-1], b"X" + data[1:], data[:8] + b"\xff" * (len(data) - 8)):
         with pytest.raises(FrameError):
             SceneDescriptor.from_bytes(broken)
