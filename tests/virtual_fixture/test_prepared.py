@@ -59,5 +59,5 @@ def test_a_shot_of_25_megabytes_costs_milliseconds(tmp_path: Path) -> None:
         (raw,) = body.take(settings, LATE, number)
         seconds.append(time.perf_counter() - begun)
         assert len(raw.data) > 25_000_000
-    # About 15 ms on an idle machine; the bound leaves room for a busy one.
+    # rendering such a frame takes seconds; the bound leaves room for a busy machine
     assert statistics.median(seconds) < 0.1
