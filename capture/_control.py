@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 
 from capture.errors import ActuatorSettingsError
 
-_DEADLINE_S: Final = 10.0
+REQUEST_DEADLINE_S: Final = 10.0
+"""How long the endpoint may take for an answer, in seconds."""
+
 _LONGEST_ANSWER_BYTES: Final = 4 << 20
 
 
@@ -60,7 +62,7 @@ class ControlEndpoint:
         return self._request("PUT", path, json.dumps(body).encode())
 
     def _request(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=_DEADLINE_S)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=REQUEST_DEADLINE_S)
         try:
             headers = {"Content-Type": "application/json"} if body is not None else {}
             connection.request(method, path, body=body, headers=headers)

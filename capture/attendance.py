@@ -145,15 +145,14 @@ def ask_session(
         audit.append(transaction, "session.request", entry, at)
 
 
-def newest_request(transaction: Transaction, session_id: int, after_id: int) -> Request | None:
-    """Return the newest request to a session that is newer than the last one seen."""
-    row = transaction.scalar(
+def requests_since(transaction: Transaction, session_id: int, after_id: int) -> list[Request]:
+    """Return what was asked of a session since the last request that it saw, in order."""
+    rows = transaction.scalars(
         select(SessionRequest)
         .where(SessionRequest.session_id == session_id, SessionRequest.id > after_id)
-        .order_by(SessionRequest.id.desc())
-        .limit(1)
+        .order_by(SessionRequest.id)
     )
-    return None if row is None else Request(row.id, row.name, row.operator)
+    return [Request(row.id, row.name, row.operator) for row in rows]
 
 
 def newest_request_id(transaction: Transaction, session_id: int) -> int:

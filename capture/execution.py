@@ -35,6 +35,7 @@ from capture.stopping import stopped_by
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.errors import DatastoreError
+from datastore.frames import Finding
 
 Progress = Callable[[int, int], None]
 """Told how many of how many frames are done."""
@@ -42,6 +43,13 @@ Progress = Callable[[int, int], None]
 ACCEPTED: Final = "accepted"
 QUARANTINED: Final = "quarantined"
 Result = TypeVar("Result")
+
+
+_DISTRUSTED: Final = Finding(
+    "distrusted",
+    {},
+    "The camera had delivered a wrong file for the shot before: this one may not be the shot's.",
+)
 
 
 def settings_of(spec: ShotSpec) -> CameraSettings:
@@ -78,10 +86,11 @@ class Execution:
     actuator: Actuator
     clock: CivilClock
     progress: Progress
-    frames_done: int = 0
+    _frames_done: int = 0
     _scene: str | None = None
     _cap_on: bool | None = None
     _counts: Counter[str] = field(default_factory=Counter)
+    _registered: set[tuple[Station, int]] = field(default_factory=set)
     _lost: dict[Station, str] = field(default_factory=dict)
     _incomplete: int = 0
     _flight: Flight | None = None
@@ -106,7 +115,7 @@ class Execution:
             exit_reason=end.exit_reason,
             reason=end.reason,
             frames_planned=self.frames_planned,
-            frames_registered=self._counts[ACCEPTED] + self._counts[QUARANTINED],
+            frames_registered=len(self._registered),
             frames_quarantined=self._counts[QUARANTINED],
             attempts_failed=self._counts[FAILED],
             seconds=time.monotonic() - began_s,
@@ -179,6 +188,8 @@ class Execution:
             released = outcomes(releasing)
         latest = self.clock.now()
         for station, result in released.items():
+            # landing the step before may have shown that this conversation is off by one
+            attempts[station].is_distrusted = station.is_suspect
             if isinstance(result, (CaptureError, DatastoreError)):
                 attempts[station].failure = result
             else:
@@ -218,6 +229,8 @@ class Execution:
             examined = station.examiner.examine(delivery.files, station.facts, facts)
         finally:
             verifying.result()
+        if attempt.is_distrusted:
+            examined.foreign.append(_DISTRUSTED)
         if not examined.foreign:
             for file in delivery.files:
                 self.catalogue.store.put_file(
@@ -228,7 +241,7 @@ class Execution:
     def _change_scene(self, spec: ShotSpec) -> list[dict[str, Any]]:
         """Have the actuator bring the shot's scene; return what it changed."""
         changes: list[dict[str, Any]] = []
-        step_s = 2 * float(spec.exposure) + 3 * MARGIN_S
+        step_s = self.actuator.deadline_s + 3 * MARGIN_S
         if spec.cap_on != self._cap_on:
             self.lease.hold(step_s)
             self.actuator.set_cap(spec.cap_on)
@@ -265,16 +278,17 @@ class Execution:
                 attempts[station].failure = result
             else:
                 examined[station] = result
-        # another session may have settled these shots if the lease ran out
-        self.lease.hold(0.0)
         settled = self.recorder.settle(step, attempts, examined)
         self._counts.update(result.outcome for result in settled.values())
         for station, settlement in settled.items():
             self._let_go(station, attempts[station], settlement, examined.get(station))
+        if any(_shows_other_scene(result) for result in examined.values()):
+            # the actuator is asked again before the next shot
+            self._scene = self._cap_on = None
         full = next((a.failure for a in attempts.values() if isinstance(a.failure, FULL)), None)
         if full is not None:
             # its shots stay open: spool or card hold them until there is room again
-            self._stopping = SessionStoppedError("failed", "disk-full", str(full))
+            self._stop(SessionStoppedError("failed", "disk-full", str(full)))
             return
         self._go_on(step, settled)
 
@@ -288,50 +302,62 @@ class Execution:
         """Have durable card copies deleted; keep whatever is in doubt."""
         assert attempt.planned is not None
         if settled.outcome == FAILED:
-            # what came is not the shot's: the conversation with the camera may be off by one
-            station.suspect()
+            if attempt.failure is None and attempt.readiness is not None:
+                # what came is not the shot's
+                station.suspect(attempt.readiness.opening)
             if self.spool.is_sealed(attempt.planned.uuid):
                 self.spool.set_aside(attempt.planned.uuid)
             else:
                 self.spool.clear(attempt.planned.uuid)
         elif examined is not None and examined.is_intact and attempt.delivery is not None:
-            station.discard(attempt.planned.uuid, attempt.delivery.files)
+            assert attempt.readiness is not None
+            station.discard(attempt.planned.uuid, attempt.delivery.files, attempt.readiness.opening)
         else:
             # the card's copy may be better than what came
             self.spool.clear(attempt.planned.uuid)
 
     def _go_on(self, step: Step[Station], settled: Mapping[Station, Settled]) -> None:
         """Line up retakes, leave out lost cameras, and tell how far the session is."""
+        for station, result in settled.items():
+            if result.outcome != FAILED:
+                self._registered.add((station, step.spec.sequence))
         again = [station for station, result in settled.items() if result.outcome != ACCEPTED]
         is_last = step.tries + 1 >= step.spec.attempts
-        for station in again:
-            if is_last and station.failed_openings:
-                self._lose(station)
-        if again and not is_last:
-            self.steps.retake(step, again)
         if is_last:
-            missed = [station for station in again if settled[station].outcome == FAILED]
-            self._incomplete += len(missed)
-            if again and step.spec.on_failure == "abort":
-                reason = (
-                    f"Shot {step.spec.sequence} could not be taken as the recipe asks:"
-                    f" {settled[again[0]].reason}"
-                )
-                self._stopping = SessionStoppedError("failed", "shot-failed", reason)
+            for station in again:
+                if station.failed_openings and station not in self._lost:
+                    self._lose(station)
+        takers = [] if is_last else [station for station in again if station not in self._lost]
+        if takers:
+            self.steps.retake(step, takers)
+        given_up = [station for station in again if station not in takers]
+        self._incomplete += len(
+            [s for s in given_up if (s, step.spec.sequence) not in self._registered]
+        )
+        if given_up and step.spec.on_failure == "abort":
+            reason = (
+                f"Shot {step.spec.sequence} could not be taken as the recipe asks:"
+                f" {settled[given_up[0]].reason}"
+            )
+            self._stop(SessionStoppedError("failed", "shot-failed", reason))
         if self._lost and len(self._lost) == len(self.stations.all):
             reason = " ".join(self._lost.values())
-            self._stopping = SessionStoppedError("failed", "camera-lost", reason)
-        self.frames_done += len(settled) - (0 if is_last else len(again))
-        self.progress(self.frames_done, self.frames_planned)
+            self._stop(SessionStoppedError("failed", "camera-lost", reason))
+        self._frames_done += len(settled) - len(takers)
+        self.progress(self._frames_done, self.frames_planned)
+
+    def _stop(self, end: SessionStoppedError) -> None:
+        """End the session as soon as what is in flight has landed; the first reason counts."""
+        self._stopping = self._stopping or end
 
     def _lose(self, station: Station) -> None:
         """Go on without a camera that cannot be opened any more."""
         serial = station.facts.serial
         self._lost[station] = f"Camera {serial} was lost."
         dropped = self.steps.drop(station)
-        self.frames_done += dropped
+        self._frames_done += dropped
         self._incomplete += dropped
-        with self.catalogue.writing() as transaction:
+        with self.recorder.writing() as transaction:
             add_session_event(
                 transaction,
                 self.session.session_id,
@@ -356,6 +382,9 @@ class Execution:
             **{name: self._counts[name] for name in names},
         }
         with self.catalogue.writing() as transaction:
+            if end.exit_reason == "lease-lost" and self.lease.is_taken_over(transaction):
+                # whoever has the equipment now has said or will say what became of this session
+                return
             for station, seconds in open_s.items():
                 add_session_event(
                     transaction,
@@ -365,3 +394,7 @@ class Execution:
                     {"camera": station.facts.serial, "open_s": seconds},
                 )
             end_session(transaction, self.session, end.state, now, detail)
+
+
+def _shows_other_scene(examined: ExaminedShot) -> bool:
+    return any(result.name in ("scene", "dark-level") for result in examined.failed_checks)

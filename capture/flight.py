@@ -5,15 +5,19 @@ Knows no order of steps and gives no camera an order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session as Transaction
+
 from capture.cameras.protocol import Delivery, Release
 from capture.errors import CameraError, CaptureError, DiskFullError
 from capture.examination import ExaminedShot
+from capture.leasing import EquipmentLease
 from capture.registration import (
     PlannedShot,
     Settled,
@@ -38,6 +42,8 @@ class Attempt:
     """One station's attempt at a shot, filled in as it proceeds."""
 
     readiness: Readiness | None = None
+    is_distrusted: bool = False
+    """A wrong file came earlier in the conversation with the camera: it may be off by one."""
     planned: PlannedShot | None = None
     release: Release | None = None
     delivery: Delivery | None = None
@@ -58,27 +64,13 @@ def sound(attempts: Mapping[Station, Attempt]) -> list[Station]:
     return [station for station, attempt in attempts.items() if attempt.failure is None]
 
 
-def opened_event(station: Station) -> dict[str, Any]:
-    """Return the detail of the `camera-opened` event of a station that was just opened."""
-    assert station.identity is not None
-    skew_s = None
-    if station.skew is not None:
-        middle = (station.skew.lowest + station.skew.highest) / 2
-        skew_s = round(middle.total_seconds(), 3)
-    return {
-        "camera": station.facts.serial,
-        "firmware": station.identity.firmware,
-        "clock_skew_s": skew_s,
-    }
-
-
 @dataclass(frozen=True)
 class Recorder:
     """Writes the rows of a session's shots.
 
     Attributes
     ----------
-    catalogue, fixture, session, clock
+    catalogue, fixture, session, lease, clock
         Of the session.
     attempts_made
         How often each camera tried each shot, by its sequence, before this run.
@@ -87,8 +79,22 @@ class Recorder:
     catalogue: Catalogue
     fixture: FixtureFacts
     session: BegunSession
+    lease: EquipmentLease
     clock: CivilClock
     attempts_made: Mapping[tuple[Station, int], int]
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """Begin a transaction that is undone if the session's lease is lost.
+
+        Raises
+        ------
+        datastore.errors.LeaseLostError
+            If it is.
+        """
+        with self.catalogue.writing() as transaction:
+            self.lease.require(transaction)
+            yield transaction
 
     def plan(
         self,
@@ -99,7 +105,7 @@ class Recorder:
     ) -> None:
         """Commit the rows of the step's shots, and what happened since the last one."""
         scene_id = None if step.spec.scene is None else self.fixture.scenes[step.spec.scene]
-        with self.catalogue.writing() as transaction:
+        with self.writing() as transaction:
 
             def note(name: str, detail: dict[str, Any]) -> None:
                 add_session_event(transaction, self.session.session_id, name, at, detail)
@@ -107,12 +113,8 @@ class Recorder:
             for detail in changes:
                 note("scene-changed", detail)
             for station, attempt in attempts.items():
-                ready = attempt.readiness
-                if ready is not None and ready.was_opened:
-                    note("camera-opened", opened_event(station))
-                if ready is not None and ready.clock_jump_s is not None:
-                    serial = station.facts.serial
-                    note("clock-jumped", {"camera": serial, "jump_s": ready.clock_jump_s})
+                for name, detail in station.take_news():
+                    note(name, detail)
                 made = self.attempts_made.get((station, step.spec.sequence), 0)
                 attempt.planned = plan_shot(
                     transaction,
@@ -135,7 +137,7 @@ class Recorder:
         """Commit what became of the attempts."""
         now = self.clock.now()
         settled: dict[Station, Settled] = {}
-        with self.catalogue.writing() as transaction:
+        with self.writing() as transaction:
             by_uuid: dict[str, Settled] = {}
             for station, attempt in attempts.items():
                 assert attempt.planned is not None
@@ -151,7 +153,13 @@ class Recorder:
                         transaction, self.session.session_id, "camera-failed", now, detail
                     )
                 if attempt.failure is not None or attempt.release is None:
-                    result = fail_shot(transaction, attempt.planned, str(attempt.failure), now)
+                    result = fail_shot(
+                        transaction,
+                        attempt.planned,
+                        str(attempt.failure),
+                        now,
+                        was_triggered=attempt.release is not None,
+                    )
                 else:
                     result = register_shot(
                         transaction,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session as Transaction
 
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
@@ -52,6 +53,23 @@ class EquipmentLease:
             return
         self._lease.renew(LEASE_S + step_s)
         self._held_until_s = now_s + LEASE_S + step_s
+
+    def require(self, transaction: Transaction) -> None:
+        """Make sure that the lease is held until a writing transaction ends.
+
+        Whoever takes the equipment over settles this session's open shots: what is written under
+        a lost lease could settle them a second time.
+
+        Raises
+        ------
+        datastore.errors.LeaseLostError
+            If it is not held: the session must stop.
+        """
+        self._lease.check_within(transaction)
+
+    def is_taken_over(self, transaction: Transaction) -> bool:
+        """Return whether another session has had the equipment since."""
+        return self._lease.is_taken_over(transaction)
 
     def release(self) -> None:
         """Give the equipment back."""

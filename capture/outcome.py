@@ -57,10 +57,10 @@ class SessionOutcome:
         `completed`, `partial`, `aborted` or `failed`.
     exit_reason, reason
         Why it ended, in a word and in a sentence; the sentence is None for a completed session.
-    frames_planned
-        Frames that the recipe asks for, over all cameras.
-    frames_registered, frames_quarantined, attempts_failed
-        Shots by their end; a quarantined shot is registered as well.
+    frames_planned, frames_registered
+        Frames that this run was to take over all cameras, and those of which a shot is registered.
+    frames_quarantined, attempts_failed
+        Shots by their end, those that were taken again included; a quarantined one is registered.
     seconds
         How long it took.
     settled_by_reconciling
@@ -81,7 +81,7 @@ class SessionOutcome:
     @property
     def exit_code(self) -> int:
         """0 for a completed session, 130 for an interrupted one, 1 otherwise."""
-        return {"completed": 0, "aborted": 130}.get(self.state, 1)
+        return {"completed": 0, "interrupted": 130}.get(self.exit_reason, 1)
 
     def to_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""

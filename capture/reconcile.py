@@ -24,7 +24,7 @@ from capture.attendance import ENDS, session_state
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.protocol import CameraSettings, CardFile, ReadBack
 from capture.checks import CheckThresholds
-from capture.errors import CaptureError, SpoolError
+from capture.errors import CaptureError, SpoolError, UnknownCameraError
 from capture.examination import ShotFacts
 from capture.knowledge import SessionKnowledge, load_knowledge
 from capture.leasing import lease_equipment
@@ -72,6 +72,7 @@ class OpenShot:
     planned: PlannedShot
     session_uuid: str
     camera_id: int
+    serial: str
     kind: str
     scene: str | None
     settings: CameraSettings
@@ -90,12 +91,15 @@ class Reconciled:
         By the shot's UUID.
     left_open
         Reasons, by the UUID of shots whose camera could not be asked.
+    unsettled_sessions
+        UUIDs of the sessions of those shots.
     sessions_closed
         UUIDs of sessions that had ended without saying so.
     """
 
     settled: dict[str, Settled] = field(default_factory=dict)
     left_open: dict[str, str] = field(default_factory=dict)
+    unsettled_sessions: set[str] = field(default_factory=set)
     sessions_closed: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -161,14 +165,21 @@ def reconcile_stations(
     result = Reconciled()
     by_camera = {station.facts.camera_id: station for station in stations.all}
     with catalogue.reading() as transaction:
-        shots = _open_shots(transaction, fixture, list(by_camera))
+        shots = _open_shots(transaction, fixture)
     knowledge = load_knowledge(catalogue, fixture, CheckThresholds(), use_references=bool(shots))
     for shot in shots:
         try:
-            station = by_camera[shot.camera_id]
+            station = by_camera.get(shot.camera_id)
+            if station is None:
+                raise UnknownCameraError(
+                    f"camera {shot.serial}, which took a shot that is not settled, does not take"
+                    " part: mount it (`agetrace fixture revise`) and run `agetrace session"
+                    " reconcile`"
+                )
             settled = _settle(catalogue, clock, spool, station, shot, shots, knowledge)
         except CaptureError as error:
             result.left_open[shot.planned.uuid] = str(error)
+            result.unsettled_sessions.add(shot.session_uuid)
             continue
         result.settled[shot.planned.uuid] = settled
     _tidy_spool(catalogue, clock, spool, by_camera, result)
@@ -320,9 +331,7 @@ def _may_own(shot: OpenShot, metadata: FileMetadata, station: Station) -> bool:
     )
 
 
-def _open_shots(
-    transaction: Transaction, fixture: FixtureFacts, camera_ids: Sequence[int]
-) -> list[OpenShot]:
+def _open_shots(transaction: Transaction, fixture: FixtureFacts) -> list[OpenShot]:
     # only sessions that did not end cleanly can have any: those are few
     unclean = (
         select(Session.id, Session.uuid, Session.clock_source, RecipeRow.body)
@@ -339,7 +348,6 @@ def _open_shots(
         select(Shot, unclean.c.uuid, unclean.c.clock_source, unclean.c.body)
         .join(unclean, Shot.session_id == unclean.c.id)
         .where(
-            Shot.camera_id.in_(camera_ids),
             ~exists().where(ShotEvent.shot_id == Shot.id, ShotEvent.name.in_((REGISTERED, FAILED))),
         )
         .order_by(Shot.id)
@@ -350,12 +358,14 @@ def _open_shots(
 def _open_shot(
     shot: Shot, session_uuid: str, clock_source: str, recipe_body: dict[str, Any]
 ) -> OpenShot:
-    assert shot.triggered_at is not None and shot.camera_id is not None
+    assert shot.triggered_at is not None and shot.camera is not None
+    assert shot.camera_id is not None
     assert shot.exposure is not None and shot.iso is not None and shot.image_quality is not None
     return OpenShot(
         PlannedShot(shot.id, shot.uuid, shot.triggered_at),
         session_uuid,
         shot.camera_id,
+        shot.camera.serial,
         shot.kind,
         None if shot.scene_revision is None else shot.scene_revision.scene.name,
         CameraSettings(Fraction(shot.exposure), shot.iso, shot.f_number, shot.image_quality),
@@ -389,7 +399,7 @@ def _tidy_spool(
                 # the camera cannot be asked: the spool remembers it for the next time
                 continue
             spool.clear(uuid)
-        elif state == FAILED and uuid not in result.left_open:
+        elif state == FAILED and station is not None:
             spool.set_aside(uuid)
 
 

@@ -26,7 +26,6 @@ from datastore.tables import Asset, Shot, ShotEvent, ShotSettings, Verdict
 
 REGISTERED: Final = "registered"
 FAILED: Final = "failed"
-OPEN_STATES: Final = ("planned", "triggered", "downloaded", "verified")
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,19 @@ class FixtureFacts:
 
 @dataclass(frozen=True)
 class BegunSession:
-    """A session whose row is committed."""
+    """A session whose row is committed.
+
+    Attributes
+    ----------
+    session_id, uuid
+        Row number and portable name.
+    requests_seen
+        Number of the newest request that was made before it was gone on with.
+    """
 
     session_id: int
     uuid: str
+    requests_seen: int = 0
 
 
 def load_fixture(

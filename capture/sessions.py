@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,14 +16,14 @@ from typing import Final
 from sqlalchemy.orm import Session as Transaction
 
 from capture.actuators import Actuator, PromptActuator
-from capture.attendance import find_session
+from capture.attendance import find_session, newest_request_id
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.errors import (
     ClockRefusedError,
     SessionNotResumableError,
 )
 from capture.execution import Execution, Progress
-from capture.flight import Recorder, opened_event
+from capture.flight import Recorder
 from capture.knowledge import load_knowledge, scenes_without_reference
 from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
@@ -190,9 +190,10 @@ def resume_session(
     Raises
     ------
     UnknownSessionError, SessionNotResumableError
-        If there is no such session, it is complete, runs, is too old, or its fixture was revised.
+        If there is no such session, it is complete, too old, has shots that cannot be settled, or
+        its fixture was revised.
     RequestError, CameraError, DiskFullError, datastore.errors.DatastoreError
-        As `run_session`.
+        As `run_session`; a session that still runs holds the lease.
     """
     with catalogue.reading() as transaction:
         row = find_session(transaction, session_uuid)
@@ -204,10 +205,11 @@ def resume_session(
         with catalogue.writing() as transaction:
             detail = {"operator": operator}
             add_session_event(transaction, session.session_id, "resumed", at, detail)
+            seen = newest_request_id(transaction, session.session_id)
             entry = {"session": session.uuid, "operator": operator}
             audit.append(transaction, "session.resume", entry, at)
             _note_opened(transaction, session, stations, at)
-        return session
+        return replace(session, requests_seen=seen)
 
     return _conduct(
         catalogue,
@@ -252,6 +254,11 @@ def _conduct(
         with Stations(fixture.cameras, spool_folder, camera_factory, camera_patience_s) as stations:
             _raise_first(stations.each(stations.all, lambda station: station.open(clock)))
             settled = reconcile_stations(catalogue, fixture, clock, spool, stations)
+            if resumed is not None and resumed.uuid in settled.unsettled_sessions:
+                raise SessionNotResumableError(
+                    f"session {resumed.uuid} has shots that cannot be settled yet, so what it lacks"
+                    f" is not known: {' '.join(dict.fromkeys(settled.left_open.values()))}"
+                )
             taken = _taken_before(catalogue, resumed, stations, plan)
             steps = steps_of(plan, stations.all, taken.sequences)
             left = [step.spec for step in steps]
@@ -271,8 +278,8 @@ def _conduct(
             execution = Execution(
                 catalogue=catalogue,
                 session=session,
-                recorder=Recorder(catalogue, fixture, session, clock, taken.attempts),
-                frames_planned=len(plan) * len(stations.all),
+                recorder=Recorder(catalogue, fixture, session, lease, clock, taken.attempts),
+                frames_planned=sum(len(step.takers) for step in steps),
                 steps=StepQueue(steps),
                 stations=stations,
                 knowledge=knowledge,
@@ -282,7 +289,6 @@ def _conduct(
                 actuator=actuator or PromptActuator(steering.ask),
                 clock=clock,
                 progress=progress or (lambda _done, _total: None),
-                frames_done=sum(len(sequences) for sequences in taken.sequences.values()),
             )
             return execution.run(settled_by_reconciling=len(settled.settled))
     finally:
@@ -346,9 +352,8 @@ def _note_opened(
     transaction: Transaction, session: BegunSession, stations: Stations, at: datetime
 ) -> None:
     for station in stations.all:
-        add_session_event(
-            transaction, session.session_id, "camera-opened", at, opened_event(station)
-        )
+        for name, detail in station.take_news():
+            add_session_event(transaction, session.session_id, name, at, detail)
 
 
 def _require_offered(stations: Stations, plan: Sequence[ShotSpec]) -> None:

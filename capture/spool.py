@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -210,7 +210,9 @@ class Spool:
         with _full_disk_reported(self.folder):
             unclaimed.mkdir(exist_ok=True)
             for path in self._files_of(shot_uuid):
-                path.rename(unclaimed / path.name)
+                # another process of this home may be tidying as well
+                with suppress(FileNotFoundError):
+                    path.rename(unclaimed / path.name)
             sync_folder(unclaimed)
             sync_folder(self.folder)
         return unclaimed

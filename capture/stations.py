@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.opening import open_patiently
@@ -27,11 +27,12 @@ from capture.cameras.protocol import (
     Release,
 )
 from capture.checks import ClockSkew
-from capture.errors import CameraError, CaptureError
+from capture.errors import CaptureError
 from capture.examination import CameraFacts, Examiner
 from capture.spool import Spool, SpooledFile
 from datastore.clocks import CivilClock
 from datastore.errors import DatastoreError
+from datastore.tables import SessionEventName
 
 CameraFactory = Callable[[str, str, Path], Camera]
 """Makes a closed camera from address, expected serial and spool folder."""
@@ -52,18 +53,15 @@ class Readiness:
     ----------
     read_back
         The settings as the camera shows them.
-    was_opened
-        Whether it had to be opened first.
     skew
         Of the camera's clock just before the shot, None where it shows none.
-    clock_jump_s
-        By how much the camera's clock jumped since the last shot, None if it did not.
+    opening
+        Number of the conversation with the camera, which each opening begins anew.
     """
 
     read_back: ReadBack
-    was_opened: bool
     skew: ClockSkew | None
-    clock_jump_s: float | None
+    opening: int
 
 
 class Station:
@@ -79,8 +77,12 @@ class Station:
         As found at the latest opening, the skew as of the latest shot; None before.
     opened_at
         Civil time of the latest opening; None before.
+    opening
+        Number of that opening, 0 before the first.
     failed_openings
         How often in a row it could not be opened.
+    is_suspect
+        Whether a wrong file came in the present conversation with it.
     """
 
     def __init__(self, facts: CameraFacts, camera: Camera, patience_s: float) -> None:
@@ -90,12 +92,14 @@ class Station:
         self.identity: CameraIdentity | None = None
         self.skew: ClockSkew | None = None
         self.opened_at: datetime | None = None
+        self.opening = 0
         self.failed_openings = 0
+        self._news: list[tuple[SessionEventName, dict[str, Any]]] = []
         self._patience_s = patience_s
         self._opened_s = 0.0
         self._released: tuple[datetime, float] | None = None
         self._discards: list[tuple[str, Sequence[SpooledFile]]] = []
-        self._is_suspect = False
+        self.is_suspect = False
 
     def open(self, clock: CivilClock) -> None:
         """Open the camera and measure its clock; tries again for a while where that may help.
@@ -107,17 +111,19 @@ class Station:
         """
         # what the card holds from before may have been renamed: only its bytes tell later
         self._discards.clear()
-        self._is_suspect = False
+        self.is_suspect = False
         try:
             self.identity = open_patiently(self.camera, self._patience_s)
         except CaptureError:
             self.failed_openings += 1
             raise
         self.failed_openings = 0
-        self.skew = self._measured_skew(clock)
+        self.opening += 1
+        self._sight_clock(clock)
         self.opened_at = clock.now()
         self._opened_s = time.monotonic()
         self._released = None
+        self._news.append(("camera-opened", self._opened()))
 
     def prepare(self, settings: CameraSettings, clock: CivilClock, spool: Spool) -> Readiness:
         """Make the camera ready for a shot.
@@ -130,31 +136,40 @@ class Station:
         CaptureError
             If the camera fails or does not take the settings.
         """
-        self.delete_discards(spool)
-        was_opened = False
-        if self._is_suspect or self.camera.wants_recycling:
+        if self.is_suspect:
             self.camera.close()
-        if not self.camera.is_open:
+        self.delete_discards(spool)
+        if self.camera.wants_recycling:
+            self.camera.close()
+        if self.camera.is_open:
+            self._sight_clock(clock)
+        else:
             self.open(clock)
-            was_opened = True
-        # some cameras show a clock that stands still after a while: the last sight counts then
-        skew = self._measured_skew(clock) or self.skew
-        jump_s = _jump_s(self.skew, skew)
-        self.skew = skew
-        return Readiness(self.camera.settings.apply(settings), was_opened, skew, jump_s)
+        return Readiness(self.camera.settings.apply(settings), self.skew, self.opening)
+
+    def take_news(self) -> list[tuple[SessionEventName, dict[str, Any]]]:
+        """Return what happened to the camera since the last time: names and details of events."""
+        news, self._news = self._news, []
+        return news
 
     def release(self, shot_uuid: str, settings: CameraSettings, planned_at: datetime) -> Release:
         """Release the shutter; returns once the camera is free for its next exposure."""
         self._released = (planned_at, time.monotonic())
         return self.camera.trigger.release(shot_uuid, settings)
 
-    def suspect(self) -> None:
-        """Have the camera opened anew before its next shot: it delivered what was not asked for."""
-        self._is_suspect = True
+    def suspect(self, opening: int) -> None:
+        """Have a conversation in which a wrong file came ended before the camera's next shot."""
+        if opening == self.opening:
+            self.is_suspect = True
 
-    def discard(self, shot_uuid: str, files: Sequence[SpooledFile]) -> None:
-        """Have the card's copies of a registered shot deleted before the next shot."""
-        self._discards.append((shot_uuid, files))
+    def discard(self, shot_uuid: str, files: Sequence[SpooledFile], opening: int) -> None:
+        """Have the card's copies of a registered shot deleted before the next shot.
+
+        Copies from before the latest opening may have been renamed since: the spool remembers them
+        for the next reconciliation, which looks at the bytes.
+        """
+        if opening == self.opening:
+            self._discards.append((shot_uuid, files))
 
     def delete_discards(self, spool: Spool) -> None:
         """Delete the card copies that may go; where that fails, the spool remembers them."""
@@ -169,7 +184,7 @@ class Station:
         """Delete what may go and close the camera; never raises."""
         try:
             self.delete_discards(spool)
-        except CameraError:
+        except (CaptureError, OSError):
             # the spool remembers what the next reconciliation has to delete
             pass
         finally:
@@ -187,10 +202,30 @@ class Station:
             return None
         return _elapsed_s(*self._released, now, clock)
 
-    def _measured_skew(self, clock: CivilClock) -> ClockSkew | None:
+    def _sight_clock(self, clock: CivilClock) -> None:
+        """Measure the camera's clock; one that shows nothing keeps the skew of the last sight."""
         before = clock.now()
         shown = self.camera.settings.clock_s()
-        return None if shown is None else ClockSkew.measured(shown, before, clock.now())
+        if shown is None:
+            return
+        skew = ClockSkew.measured(shown, before, clock.now())
+        jump_s = _jump_s(self.skew, skew)
+        if jump_s is not None:
+            detail = {"camera": self.facts.serial, "jump_s": jump_s}
+            self._news.append(("clock-jumped", detail))
+        self.skew = skew
+
+    def _opened(self) -> dict[str, Any]:
+        assert self.identity is not None
+        skew_s = None
+        if self.skew is not None:
+            middle = (self.skew.lowest + self.skew.highest) / 2
+            skew_s = round(middle.total_seconds(), 3)
+        return {
+            "camera": self.facts.serial,
+            "firmware": self.identity.firmware,
+            "clock_skew_s": skew_s,
+        }
 
 
 def _elapsed_s(at: datetime, monotonic_s: float, now: datetime, clock: CivilClock) -> float:

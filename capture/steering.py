@@ -13,9 +13,8 @@ from typing import Final
 from capture.attendance import (
     Request,
     add_prompt,
-    newest_request,
-    newest_request_id,
     read_prompt,
+    requests_since,
 )
 from capture.errors import PromptUnansweredError
 from capture.leasing import EquipmentLease
@@ -51,13 +50,12 @@ class Steering:
     lease: EquipmentLease
     stop: threading.Event
     patience_s: float = PATIENCE_S
-    _seen_id: int = field(default=0, init=False)
+    _seen_id: int = field(init=False)
     _pause: Request | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Leave aside what was asked of the session before it was gone on with."""
-        with self.catalogue.reading() as transaction:
-            self._seen_id = newest_request_id(transaction, self.session.session_id)
+        self._seen_id = self.session.requests_seen
 
     def obey(self, rest: Callable[[], None]) -> None:
         """Do what was asked since the last time: go on, wait while paused, or stop.
@@ -123,18 +121,17 @@ class Steering:
         if self.stop.is_set():
             raise SessionStoppedError("aborted", "interrupted", "It was interrupted.")
         with self.catalogue.reading() as transaction:
-            request = newest_request(transaction, self.session.session_id, self._seen_id)
-        if request is None:
-            return None
-        self._seen_id = request.request_id
-        by = f" by {request.operator}" if request.operator else ""
-        if request.name == "abort":
-            raise SessionStoppedError("aborted", "aborted-by-operator", f"It was aborted{by}.")
-        if request.name == "finish":
-            raise SessionStoppedError(
-                "partial", "finished-by-operator", f"It was ended before its last shot{by}."
-            )
-        return request
+            requests = requests_since(transaction, self.session.session_id, self._seen_id)
+        for request in requests:
+            self._seen_id = request.request_id
+            by = f" by {request.operator}" if request.operator else ""
+            if request.name == "abort":
+                raise SessionStoppedError("aborted", "aborted-by-operator", f"It was aborted{by}.")
+            if request.name == "finish":
+                raise SessionStoppedError(
+                    "partial", "finished-by-operator", f"It was ended before its last shot{by}."
+                )
+        return requests[-1] if requests else None
 
     def _note(self, event: str, request: Request) -> None:
         with self.catalogue.writing() as transaction:

@@ -50,6 +50,17 @@ class Lease:
         with self._catalogue.reading() as session:
             self._held_rows(session)
 
+    def check_within(self, session: Session) -> None:
+        """Make sure that the lease is held until a writing transaction ends; raises as `check`."""
+        lock_until_commit(session, "lease")
+        self._held_rows(session)
+
+    def is_taken_over(self, session: Session) -> bool:
+        """Return whether another holder has had one of the resources since."""
+        return any(
+            row.fencing_token != self.fencing_token for row in _rows(session, self.resources)
+        )
+
     def renew(self, seconds: float) -> None:
         """Hold the lease until that many seconds from now; raises as `check` does."""
         with self._catalogue.writing() as session:

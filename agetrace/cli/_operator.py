@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 import sys
+import termios
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -65,35 +66,45 @@ class TerminalOperator:
             self._thread.join()
 
     def _attend(self) -> None:
-        from capture.attendance import answer_prompt, open_prompts
-        from capture.errors import PromptAnsweredError
+        from capture.errors import CaptureError
+        from datastore.errors import DatastoreError
 
         shown: str | None = None
         while not self._end.wait(0 if shown else _LOOK_S):
-            if self._session_uuid is None:
-                continue
-            with self._catalogue.reading() as transaction:
-                prompts = open_prompts(transaction, self._session_uuid)
-            if not prompts:
-                shown = None
-                continue
-            prompt = prompts[0]
-            if prompt.uuid != shown:
-                shown = prompt.uuid
-                say(f"{prompt.text}, then press Enter; n refuses.")
-            if not select.select([sys.stdin], [], [], _LOOK_S)[0]:
-                continue
-            line = sys.stdin.readline()
-            if not line:
-                return
-            is_refused = line.strip().lower() in _REFUSALS
             try:
-                answer_prompt(
-                    self._catalogue,
-                    prompt.uuid,
-                    "refused" if is_refused else "done",
-                    operator=self._name,
-                    at=self._now(),
-                )
-            except PromptAnsweredError as error:
+                shown = self._look(shown)
+            except (CaptureError, DatastoreError) as error:
+                # the prompt stays open: it is shown again, and can be answered elsewhere
                 say(str(error))
+                shown = None
+            except EOFError:
+                return
+
+    def _look(self, shown: str | None) -> str | None:
+        """Show the open prompt if it is new, take an answer if there is one; return its UUID."""
+        from capture.attendance import answer_prompt, open_prompts
+
+        if self._session_uuid is None:
+            return None
+        with self._catalogue.reading() as transaction:
+            prompts = open_prompts(transaction, self._session_uuid)
+        if not prompts:
+            return None
+        prompt = prompts[0]
+        if prompt.uuid != shown:
+            # what was typed before the prompt was there is no answer to it
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)
+            say(f"{prompt.text}, then press Enter; n refuses.")
+        if not select.select([sys.stdin], [], [], _LOOK_S)[0]:
+            return prompt.uuid
+        line = sys.stdin.readline()
+        if not line:
+            raise EOFError
+        answer_prompt(
+            self._catalogue,
+            prompt.uuid,
+            "refused" if line.strip().lower() in _REFUSALS else "done",
+            operator=self._name,
+            at=self._now(),
+        )
+        return prompt.uuid

@@ -60,6 +60,17 @@ def read_text(file: Path) -> str:
         raise RequestError(f"{file}: not a text file in UTF-8") from None
 
 
+def login() -> str | None:
+    """Return the name of this login, None where it has none."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # a container may run us as a user without a name
+        return None
+
+
 def say(message: str) -> None:
     """Print a message for people, on standard error."""
     typer.echo(message, err=True)

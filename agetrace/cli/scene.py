@@ -9,6 +9,7 @@ import typer
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
+    login,
     print_json,
     print_records,
     progress_bar,
@@ -90,12 +91,10 @@ def reference(
 
     Example: agetrace scene reference --exposure 1/30 --iso 100 --f-number 8
     """
-    import getpass
-
     from agetrace.capturing import clock_of
     from capture.reference_making import add_references, last_accepted_shots, reference_recipe
 
-    who = operator or getpass.getuser()
+    who = operator or login()
     outcome = None
     with catalogue_of(context) as (home, catalogue):
         session = from_session
@@ -149,7 +148,7 @@ def _shoot(
     recipe: Recipe,
     fixture: str | None,
     serials: list[str] | None,
-    operator: str,
+    operator: str | None,
     *,
     quiet: bool,
 ) -> SessionOutcome:

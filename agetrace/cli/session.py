@@ -14,6 +14,7 @@ import typer
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
+    login,
     print_json,
     print_records,
     progress_bar,
@@ -51,7 +52,7 @@ def run(
     from capture.recipes import read_recipe
 
     parsed = read_recipe(recipe)
-    who = operator or _login()
+    who = operator or login()
     with (
         catalogue_of(context) as (home, catalogue),
         stoppable() as stop,
@@ -87,7 +88,7 @@ def resume(
     from agetrace.cli._operator import TerminalOperator
     from capture.attendance import find_session
 
-    who = operator or _login()
+    who = operator or login()
     with catalogue_of(context) as (home, catalogue):
         with catalogue.reading() as transaction:
             uuid = find_session(transaction, session).uuid
@@ -179,7 +180,7 @@ def answer(
             catalogue,
             prompt,
             "refused" if refuse else "done",
-            operator=operator or _login(),
+            operator=operator or login(),
             at=clock_of(home).now(),
         )
     if as_json:
@@ -274,7 +275,7 @@ def _ask(
         with catalogue.reading() as transaction:
             uuid = find_session(transaction, session).uuid
         at = clock_of(home).now()
-        ask_session(catalogue, uuid, request, operator=operator or _login(), at=at)
+        ask_session(catalogue, uuid, request, operator=operator or login(), at=at)
     _said(uuid, request, as_json=as_json)
 
 
@@ -292,12 +293,6 @@ def _report(outcome: SessionOutcome, *, as_json: bool) -> None:
         say(outcome.summary())
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
-
-
-def _login() -> str:
-    import getpass
-
-    return getpass.getuser()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from agetrace.cli._shared import JsonOption, catalogue_of, print_json, say
+from agetrace.cli._shared import JsonOption, catalogue_of, login, print_json, say
 
 app = typer.Typer(no_args_is_help=True, help="Judge shots.")
 
@@ -38,8 +38,6 @@ def add(
 
     Example: agetrace verdict add 1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed rejected --reason "lamp off"
     """
-    import getpass
-
     from datastore import verdicts as datastore_verdicts
     from datastore.clocks import HostClock
 
@@ -50,7 +48,7 @@ def add(
             verdict.value,
             reason,
             numbers=None,
-            author=author or getpass.getuser(),
+            author=author or login() or "unknown",
             at=HostClock().now(),
         )
     if as_json:

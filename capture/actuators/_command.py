@@ -47,7 +47,7 @@ class CommandActuator:
                 )
         self._set_scene = tuple(set_scene)
         self._set_cap = tuple(set_cap)
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
 
     def set_scene(self, name: str) -> None:
         """Run the command for a scene; ActuatorError if it fails or takes too long."""
@@ -64,14 +64,14 @@ class CommandActuator:
                 arguments,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=self._deadline_s,
+                timeout=self.deadline_s,
                 check=False,
                 # an interrupt at the terminal ends the session after the shot, not the carousel
                 start_new_session=True,
             )
         except subprocess.TimeoutExpired:
             raise ActuatorError(
-                f"the actuator's command {arguments[0]} did not end within {self._deadline_s:g} s"
+                f"the actuator's command {arguments[0]} did not end within {self.deadline_s:g} s"
             ) from None
         except OSError as error:
             raise ActuatorError(

@@ -50,7 +50,7 @@ class HttpActuator:
     ) -> None:
         self._set_scene = _checked(set_scene, "set_scene", "{scene}", hosts)
         self._set_cap = _checked(set_cap, "set_cap", "{state}", hosts)
-        self._deadline_s = deadline_s
+        self.deadline_s = deadline_s
         self._headers = {"Content-Type": "application/json"}
         if token_variable is not None:
             token = os.environ.get(token_variable)
@@ -72,7 +72,7 @@ class HttpActuator:
         self, place: SplitResult, placeholder: str, value: str, body: dict[str, object]
     ) -> None:
         kind = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        connection = kind[place.scheme](place.hostname or "", place.port, timeout=self._deadline_s)
+        connection = kind[place.scheme](place.hostname or "", place.port, timeout=self.deadline_s)
         target = f"{place.path or '/'}{'?' + place.query if place.query else ''}"
         target = target.replace(placeholder, quote(value, safe=""))
         where = f"{place.scheme}://{place.netloc}{target}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from datastore.tables import PromptKind
 
@@ -23,6 +23,9 @@ class PromptActuator:
     ask
         Shows a request and returns once it is carried out.
     """
+
+    # whoever waits for an answer renews the session's lease meanwhile
+    deadline_s: Final = 0.0
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask

@@ -8,6 +8,11 @@ from typing import Protocol
 class Actuator(Protocol):
     """Changes what the cameras see; returns once it is done."""
 
+    @property
+    def deadline_s(self) -> float:
+        """How long a change may take, in seconds."""
+        ...
+
     def set_scene(self, name: str) -> None:
         """Put a scene in front of the cameras; ActuatorError if that fails."""
         ...

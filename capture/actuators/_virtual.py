@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from capture._control import ControlEndpoint, ControlFailedError
+from typing import Final
+
+from capture._control import REQUEST_DEADLINE_S, ControlEndpoint, ControlFailedError
 from capture.errors import ActuatorError
 
 
@@ -14,6 +16,8 @@ class VirtualActuator:
     url
         Of its control endpoint, `http://127.0.0.1:PORT`.
     """
+
+    deadline_s: Final = REQUEST_DEADLINE_S
 
     def __init__(self, url: str) -> None:
         self._endpoint = ControlEndpoint(url)
