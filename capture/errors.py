@@ -102,6 +102,10 @@ class ForeignFileError(CameraError):
     """A camera delivered a file that does not belong to the shot."""
 
 
+class BatteryLowError(CameraError):
+    """A camera's battery has too little charge for another shot."""
+
+
 class CardFullError(CameraError):
     """A camera's memory card has no room for another shot."""
 

@@ -36,7 +36,7 @@ class Body:
         except CameraError:
             self.close()
             raise
-        self.trigger = Trigger(self._connection, self.files)
+        self.trigger = Trigger(self._connection, self.settings, self.files)
 
     def inspect(self) -> Capabilities:
         """Find out what the camera can do."""

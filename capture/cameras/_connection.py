@@ -53,16 +53,14 @@ class Connection:
             raise
 
     @contextmanager
-    def translated(self, doing: str, *, card_full_possible: bool = False) -> Iterator[None]:
+    def translated(self, doing: str) -> Iterator[None]:
         """Raise the library's errors as ours; `doing` completes "failed while ..."."""
         try:
             yield
         except gphoto2.GPhoto2Error as error:
-            raise self.translation(error, doing, card_full_possible=card_full_possible) from None
+            raise self.translation(error, doing) from None
 
-    def translation(
-        self, error: Any, doing: str, *, card_full_possible: bool = False
-    ) -> CameraError:
+    def translation(self, error: Any, doing: str) -> CameraError:
         """Return one of the library's errors as ours."""
         device = device_of(self.address)
         return translation(
@@ -71,7 +69,6 @@ class Connection:
             error.code,
             error.string,
             holders=[] if device is None else holders_of(device),
-            card_full_possible=card_full_possible,
         )
 
     def close(self) -> None:

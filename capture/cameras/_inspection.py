@@ -5,10 +5,7 @@ Tries settings out, and leaves each as it was. Releases no shutter.
 
 from __future__ import annotations
 
-import re
 from typing import Final
-
-import gphoto2
 
 from capture.cameras._connection import Connection
 from capture.cameras._settings import (
@@ -20,6 +17,7 @@ from capture.cameras._settings import (
     Settings,
     choices_of,
 )
+from capture.cameras._supplies import battery_percent, free_space
 from capture.cameras.capabilities import (
     Capabilities,
     NoiseReductionCapability,
@@ -37,7 +35,7 @@ def inspect(connection: Connection, settings: Settings) -> Capabilities:
     quality = tried["image_quality"]
     offered = () if quality is None else quality.choices
     understood = {parse_image_quality(text, settings.make) for text in offered}
-    free_bytes, free_images = _free_space(connection)
+    free_bytes, free_images = free_space(connection)
     battery = settings.text_if_any(BATTERY)
     return Capabilities(
         settings=tried,
@@ -46,7 +44,7 @@ def inspect(connection: Connection, settings: Settings) -> Capabilities:
         clock_s=settings.clock_s(),
         clock_can_be_set=settings.is_writable(CLOCK) if CLOCK in settings.names else None,
         battery=battery,
-        battery_percent=_percent(battery),
+        battery_percent=battery_percent(battery),
         card_free_bytes=free_bytes,
         card_free_images=free_images,
         shutter_count=_count(settings.text_if_any(SHUTTER_COUNTER)),
@@ -100,28 +98,6 @@ def _noise_reduction(settings: Settings) -> NoiseReductionCapability | None:
     widget = settings.widget(name)
     # opening switches it off, so one that is on stays on
     return NoiseReductionCapability(name, tuple(choices_of(widget)), is_on, not is_on)
-
-
-def _free_space(connection: Connection) -> tuple[int | None, int | None]:
-    """Return free bytes and images of all cards together, None where a card does not tell."""
-    with connection.translated("asking for the room on its card"):
-        stores = connection.camera.get_storageinfo()
-    free_bytes = [
-        int(store.freekbytes) * 1024
-        for store in stores
-        if store.fields & gphoto2.GP_STORAGEINFO_FREESPACEKBYTES
-    ]
-    free_images = [
-        int(store.freeimages)
-        for store in stores
-        if store.fields & gphoto2.GP_STORAGEINFO_FREESPACEIMAGES
-    ]
-    return sum(free_bytes) if free_bytes else None, sum(free_images) if free_images else None
-
-
-def _percent(battery: str | None) -> float | None:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", battery or "")
-    return None if match is None else float(match[1])
 
 
 def _count(text: str | None) -> int | None:

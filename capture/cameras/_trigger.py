@@ -15,6 +15,9 @@ import gphoto2
 
 from capture.cameras._connection import Connection
 from capture.cameras._files import CardPath, Files, ReceivedFile
+from capture.cameras._settings import Settings
+from capture.cameras._supplies import explained
+from capture.cameras._translation import UNEXPLAINED, failure
 from capture.errors import FilesMissingError, ForeignFileError
 from capture.spool import role_of
 
@@ -31,9 +34,10 @@ _ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 class Trigger:
     """The shutter of an open camera."""
 
-    def __init__(self, connection: Connection, files: Files) -> None:
+    def __init__(self, connection: Connection, settings: Settings, files: Files) -> None:
         self._connection = connection
         self._camera = connection.camera
+        self._settings = settings
         self._files = files
 
     def release(self, image_quality: str, deadline_s: float) -> tuple[list[ReceivedFile], float]:
@@ -55,6 +59,8 @@ class Trigger:
 
         Raises
         ------
+        BatteryLowError, CardFullError
+            If the camera refused, and has too little charge or no room.
         FilesMissingError
             If a file did not appear in time.
         ForeignFileError
@@ -63,9 +69,18 @@ class Trigger:
         began = time.monotonic()
         self._forget_old_events()
         released_after_s = time.monotonic() - began
-        with self._connection.translated("releasing its shutter", card_full_possible=True):
-            self._camera.trigger_capture()
+        self._release()
         return self._collect(image_quality, began + deadline_s), released_after_s
+
+    def _release(self) -> None:
+        doing = "releasing its shutter"
+        try:
+            self._camera.trigger_capture()
+        except gphoto2.GPhoto2Error as error:
+            if error.code not in UNEXPLAINED:
+                raise self._connection.translation(error, doing) from None
+            said = failure(self._connection.address, doing, error.code, error.string)
+            raise explained(said, self._connection, self._settings) from None
 
     def _collect(self, image_quality: str, deadline: float) -> list[ReceivedFile]:
         missing = Counter(_ROLES[image_quality])

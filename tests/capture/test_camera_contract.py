@@ -27,6 +27,7 @@ from capture.cameras.gphoto2_camera import Gphoto2Camera
 from capture.cameras.opening import open_patiently
 from capture.cameras.protocol import CameraSettings, Delivery
 from capture.errors import (
+    BatteryLowError,
     CameraBusyError,
     CameraError,
     CameraLostError,
@@ -254,6 +255,33 @@ def test_the_clock_is_not_that_of_the_opening(eos: RunningFixture, tmp_path: Pat
         assert after - before >= time.monotonic() - began - 1
 
 
+def test_a_refused_shutter_is_put_down_to_what_the_camera_lacks(
+    virtual: RunningFixture, eos: RunningFixture, kind: Kind, tmp_path: Path
+) -> None:
+    if not kind.can_be_set_up:
+        pytest.skip("this driver's shutter cannot refuse")
+    running = eos if kind.serial == EOS else virtual
+    with closing(kind.camera(tmp_path / "spool")) as camera:
+        camera.open()
+        # a full card stays full until one of its files is deleted
+        set_and_shoot(camera)
+        for fault, error, said in (
+            ("card-full", CardFullError, "its memory card is full: empty it"),
+            ("battery-low", BatteryLowError, "its battery is at 3 %: charge it"),
+            ("store-full", CameraError, r"neither its battery \(100%\) nor the room"),
+        ):
+            running.set_faults(kind.serial, fault)
+            with pytest.raises(CameraError, match=said) as caught:
+                camera.trigger.release(str(uuid.uuid4()), SETTINGS)
+            assert type(caught.value) is error
+            assert not caught.value.retryable
+            assert not camera.is_open
+            running.set_faults(kind.serial)
+            camera.open()
+            for left in camera.files.list_card():
+                camera.files.delete(left.folder, left.name)
+
+
 def set_and_shoot(camera: Gphoto2Camera) -> Delivery:
     camera.settings.apply(SETTINGS)
     return shoot(camera, str(uuid.uuid4()), SETTINGS)
@@ -263,7 +291,6 @@ def set_and_shoot(camera: Gphoto2Camera) -> Delivery:
     ("fault", "error"),
     [
         ("busy-on-capture", CameraBusyError),
-        ("store-full", CardFullError),
         ("silent-capture", FilesMissingError),
         ("settings-ignored", SettingNotAppliedError),
         ("late-answer", CameraError),
