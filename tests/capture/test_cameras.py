@@ -29,7 +29,6 @@ from capture.errors import (
     CameraError,
     CameraLostError,
     CameraTimeoutError,
-    CardFullError,
     DiskFullError,
     FilesMissingError,
     ForeignFileError,
@@ -126,16 +125,26 @@ def test_an_ignored_setting_is_noticed(camera: Gphoto2Camera, virtual: RunningFi
 
 
 @pytest.mark.parametrize(
-    ("fault", "error"),
+    ("camera", "fault", "error"),
     [
+        (GENERIC, "busy-on-capture", CameraBusyError),
+        (NIKON, "missing-raw", FilesMissingError),
+        (NIKON, "close-mid-transfer", CameraLostError),
+        (GENERIC, "stall-mid-transfer", CameraLostError),
         # the library itself asks a Nikon again until the deadline
-        ("busy-on-capture", (CameraBusyError, FilesMissingError)),
-        ("store-full", CardFullError),
-        ("silent-capture", FilesMissingError),
-        ("missing-raw", FilesMissingError),
-        ("close-mid-transfer", CameraLostError),
-        ("stall-mid-transfer", CameraLostError),
+        pytest.param(
+            NIKON,
+            "busy-on-capture",
+            (CameraBusyError, FilesMissingError),
+            marks=pytest.mark.prove,
+        ),
+        pytest.param(NIKON, "silent-capture", FilesMissingError, marks=pytest.mark.prove),
+        pytest.param(GENERIC, "silent-capture", FilesMissingError, marks=pytest.mark.prove),
+        pytest.param(GENERIC, "missing-raw", FilesMissingError, marks=pytest.mark.prove),
+        pytest.param(GENERIC, "close-mid-transfer", CameraLostError, marks=pytest.mark.prove),
+        pytest.param(NIKON, "stall-mid-transfer", CameraLostError, marks=pytest.mark.prove),
     ],
+    indirect=["camera"],
 )
 def test_a_fault_is_named_and_the_next_shot_is_sound(
     camera: Gphoto2Camera,
