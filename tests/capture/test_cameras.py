@@ -176,7 +176,7 @@ def test_a_fault_is_named_and_the_next_shot_is_sound(
     ("serial", "fault", "error"),
     [
         (NIKON, "stale-file", ForeignFileError),
-        (NIKON, "endless-busy", CameraTimeoutError),
+        pytest.param(NIKON, "endless-busy", CameraTimeoutError, marks=pytest.mark.prove),
         (GENERIC, "hang", CameraError),
         (GENERIC, "late-capture-answer", CameraLostError),
     ],
@@ -204,6 +204,7 @@ def test_whatever_a_camera_does_ends_within_the_deadline(
             camera.files.delete(left.folder, left.name)
 
 
+@pytest.mark.prove
 def test_after_a_late_answer_no_file_of_another_shot_is_taken(
     nikon: Gphoto2Camera, virtual: RunningFixture
 ) -> None:
