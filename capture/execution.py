@@ -25,7 +25,7 @@ from capture.knowledge import SessionKnowledge
 from capture.leasing import EquipmentLease
 from capture.outcome import SessionOutcome, SessionStoppedError
 from capture.recipes import ShotSpec
-from capture.registration import FAILED, Settled
+from capture.registration import DARK_LEVEL, FAILED, Settled
 from capture.session_rows import BegunSession, add_session_event, end_session
 from capture.spool import Spool
 from capture.stations import Station, Stations, outcomes
@@ -91,6 +91,7 @@ class Execution:
     _cap_on: bool | None = None
     _counts: Counter[str] = field(default_factory=Counter)
     _registered: set[tuple[Station, int]] = field(default_factory=set)
+    _accepted: set[tuple[Station, int]] = field(default_factory=set)
     _lost: dict[Station, str] = field(default_factory=dict)
     _incomplete: int = 0
     _flight: Flight | None = None
@@ -116,6 +117,7 @@ class Execution:
             reason=end.reason,
             frames_planned=self.frames_planned,
             frames_registered=len(self._registered),
+            frames_accepted=len(self._accepted),
             frames_quarantined=self._counts[QUARANTINED],
             attempts_failed=self._counts[FAILED],
             seconds=time.monotonic() - began_s,
@@ -141,6 +143,10 @@ class Execution:
         if self._incomplete:
             reason = f"{self._incomplete} frames could not be taken; see the failed shots."
             return SessionStoppedError("partial", "frames-missing", reason)
+        unfit = len(self._registered) - len(self._accepted)
+        if unfit:
+            reason = f"{unfit} frames passed their checks in none of their attempts; see the log."
+            return SessionStoppedError("partial", "frames-quarantined", reason)
         return SessionStoppedError("completed", "completed", None)
 
     def _take_all(self) -> None:
@@ -321,6 +327,8 @@ class Execution:
         for station, result in settled.items():
             if result.outcome != FAILED:
                 self._registered.add((station, step.spec.sequence))
+            if result.outcome == ACCEPTED:
+                self._accepted.add((station, step.spec.sequence))
         again = [station for station, result in settled.items() if result.outcome != ACCEPTED]
         is_last = step.tries + 1 >= step.spec.attempts
         if is_last:
@@ -397,4 +405,4 @@ class Execution:
 
 
 def _shows_other_scene(examined: ExaminedShot) -> bool:
-    return any(result.name in ("scene", "dark-level") for result in examined.failed_checks)
+    return any(result.name in ("scene", DARK_LEVEL) for result in examined.failed_checks)

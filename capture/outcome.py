@@ -8,6 +8,7 @@ from typing import Any, Literal
 ExitReason = Literal[
     "completed",
     "frames-missing",
+    "frames-quarantined",
     "camera-lost",
     "shot-failed",
     "finished-by-operator",
@@ -57,8 +58,9 @@ class SessionOutcome:
         `completed`, `partial`, `aborted` or `failed`.
     exit_reason, reason
         Why it ended, in a word and in a sentence; the sentence is None for a completed session.
-    frames_planned, frames_registered
-        Frames that this run was to take over all cameras, and those of which a shot is registered.
+    frames_planned, frames_registered, frames_accepted
+        Frames that this run was to take over all cameras, those of which a shot is registered, and
+        those of which one passed its checks.
     frames_quarantined, attempts_failed
         Shots by their end, those that were taken again included; a quarantined one is registered.
     seconds
@@ -73,6 +75,7 @@ class SessionOutcome:
     reason: str | None
     frames_planned: int
     frames_registered: int
+    frames_accepted: int
     frames_quarantined: int
     attempts_failed: int
     seconds: float
@@ -92,6 +95,7 @@ class SessionOutcome:
             "reason": self.reason,
             "frames_planned": self.frames_planned,
             "frames_registered": self.frames_registered,
+            "frames_accepted": self.frames_accepted,
             "frames_quarantined": self.frames_quarantined,
             "attempts_failed": self.attempts_failed,
             "seconds": round(self.seconds, 3),
@@ -102,10 +106,11 @@ class SessionOutcome:
         """Return the outcome as a sentence or two."""
         text = (
             f"session {self.session_uuid} {self.state}: {self.frames_registered} of"
-            f" {self.frames_planned} frames registered in {self.seconds:.1f} s"
+            f" {self.frames_planned} frames registered in {self.seconds:.1f} s,"
+            f" {self.frames_accepted} accepted"
         )
         if self.frames_quarantined:
-            text += f", {self.frames_quarantined} quarantined"
+            text += f", {self.frames_quarantined} shots quarantined"
         if self.attempts_failed:
             text += f", {self.attempts_failed} attempts failed"
         if self.settled_by_reconciling:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from capture.attendance import find_session
@@ -30,7 +30,6 @@ from capture.references import (
     ReferenceShot,
     StoredReference,
     load_references,
-    newest_verdict,
     product_of,
     raw_asset_id,
     reference_of,
@@ -41,7 +40,8 @@ from datastore.descriptions import describe_problems
 from datastore.equipment import current_revision
 from datastore.errors import UnknownShotError
 from datastore.frames import ExpectedFile
-from datastore.tables import Asset, Camera, Scene, SceneReference, SceneRevision, Shot, ShotEvent
+from datastore.queries import newest_state, newest_verdict
+from datastore.tables import Asset, Camera, Scene, SceneReference, SceneRevision, Shot
 
 _LIT_KINDS: Final = ("fixed-background", "flat-field")
 
@@ -172,6 +172,21 @@ def last_accepted_shots(
     return list(last.values())
 
 
+def without_reference(catalogue: Catalogue, shots: Sequence[str]) -> list[str]:
+    """Return those of some shots whose scene has no reference in use for their camera."""
+    with catalogue.reading() as transaction:
+        rows = transaction.execute(
+            select(Shot.uuid, Shot.camera_id, Shot.scene_revision_id).where(Shot.uuid.in_(shots))
+        ).all()
+        known = load_references(
+            transaction,
+            {camera_id for _, camera_id, _ in rows if camera_id is not None},
+            {scene_id for _, _, scene_id in rows if scene_id is not None},
+        )
+    lacking = {uuid for uuid, *place in rows if tuple(place) not in known}
+    return [uuid for uuid in shots if uuid in lacking]
+
+
 def add_references(
     catalogue: Catalogue, shots: Sequence[str], operator: str | None, at: datetime
 ) -> AddedReferences:
@@ -235,7 +250,7 @@ def _fit_shot(transaction: Transaction, uuid: str) -> ReferenceShot:
             Camera,
             Asset.sha256,
             newest_verdict().label("verdict"),
-            _newest_state().label("state"),
+            newest_state().label("state"),
         )
         .outerjoin(Shot.scene_revision)
         .outerjoin(Shot.camera)
@@ -368,14 +383,3 @@ def _write(
 
 def _place(reference: StoredReference) -> tuple[int, int]:
     return reference.camera_id, reference.scene_revision_id
-
-
-def _newest_state() -> ScalarSelect[str]:
-    return (
-        select(ShotEvent.name)
-        .where(ShotEvent.shot_id == Shot.id)
-        .order_by(ShotEvent.id.desc())
-        .limit(1)
-        .correlate(Shot)
-        .scalar_subquery()
-    )

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.orm import Session as Transaction
 
 from capture.checks import SceneDescriptor
+from datastore.queries import newest_verdict
 from datastore.tables import (
     Asset,
     Camera,
@@ -23,7 +24,6 @@ from datastore.tables import (
     SceneReference,
     SceneRevision,
     Shot,
-    Verdict,
 )
 
 ACCEPTED: Final = "accepted"
@@ -188,18 +188,6 @@ def product_of(shot: Shot) -> float:
     """Return how bright a shot of known exposure is, as `exposure_product` says."""
     assert shot.exposure_s is not None and shot.iso is not None
     return shot.exposure_s * shot.iso / (shot.f_number or 1.0) ** 2
-
-
-def newest_verdict() -> ScalarSelect[str]:
-    """Return the newest verdict on each shot of a query."""
-    return (
-        select(Verdict.verdict)
-        .where(Verdict.shot_id == Shot.id)
-        .order_by(Verdict.id.desc())
-        .limit(1)
-        .correlate(Shot)
-        .scalar_subquery()
-    )
 
 
 def raw_asset_id() -> ScalarSelect[int]:

@@ -26,6 +26,7 @@ from datastore.tables import Asset, Shot, ShotEvent, ShotSettings, Verdict
 
 REGISTERED: Final = "registered"
 FAILED: Final = "failed"
+DARK_LEVEL: Final = "dark-level"
 
 
 @dataclass(frozen=True)
@@ -160,11 +161,7 @@ def register_shot(
         transaction.add(_read_back_settings(shot.shot_id, read_back))
     failures = _failures(examined)
     verdict = "quarantined" if failures else "accepted"
-    sentences = [
-        *(finding.sentence for finding in examined.damage),
-        *(result.sentence for result in examined.failed_checks),
-    ]
-    reason = " ".join(sentences) or "Every check passed."
+    reason = _reason(examined)
     transaction.add(
         Verdict(
             shot_id=shot.shot_id,
@@ -194,6 +191,20 @@ def _verification(examined: ExaminedShot) -> dict[str, Any]:
         "damage": checks.numbers(examined.damage),
         "checks": [asdict(result) for result in examined.checks],
     }
+
+
+def _reason(examined: ExaminedShot) -> str:
+    """Return a verdict in words: what was wrong, or that nothing was as far as could be seen."""
+    failed = examined.failed_checks
+    # where light falls in, what else is wrong with a dark field follows from it
+    failed = [result for result in failed if result.name == DARK_LEVEL] or failed
+    if examined.damage or failed:
+        sentences = [finding.sentence for finding in examined.damage]
+        return " ".join([*sentences, *(result.sentence for result in failed)])
+    unmeasured = [result.name for result in examined.checks if result.value is None]
+    if unmeasured:
+        return f"Every check passed that could be made; not measurable: {', '.join(unmeasured)}."
+    return "Every check passed."
 
 
 def _failures(examined: ExaminedShot) -> dict[str, Any]:

@@ -79,12 +79,22 @@ def _session_events(transaction: Transaction, session_id: int) -> Iterator[LogEn
         select(SessionEvent).where(SessionEvent.session_id == session_id).order_by(SessionEvent.id)
     )
     for event in rows:
-        detail = event.detail or {}
-        camera = detail.get("camera")
-        text = detail.get("reason") or ", ".join(
-            f"{name} {value}" for name, value in detail.items() if name not in ("camera", "reason")
-        )
-        yield LogEntry(event.at, event.name, str(text), camera, None, event.detail)
+        camera = (event.detail or {}).get("camera")
+        text = _words(event.detail or {})
+        yield LogEntry(event.at, event.name, text, camera, None, event.detail)
+
+
+def _words(detail: Mapping[str, Any]) -> str:
+    """Return what was recorded of an event as a sentence of its parts."""
+    parts = [str(detail[name]) for name in ("exit_reason", "reason") if detail.get(name)]
+    for name, value in detail.items():
+        if name in ("camera", "exit_reason", "reason") or value is None:
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        shown = {True: "yes", False: "no"}.get(shown, shown) if isinstance(shown, bool) else shown
+        label, seconds = name.removesuffix("_s").replace("_", " "), name.endswith("_s")
+        parts.append(f"{label} {shown}{' s' if seconds else ''}")
+    return "; ".join(parts)
 
 
 def _failed_shots(transaction: Transaction, session_id: int) -> Iterator[LogEntry]:

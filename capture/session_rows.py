@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from capture.attendance import state_of
@@ -17,8 +17,9 @@ from capture.recipes import Recipe
 from datastore import audit
 from datastore.clocks import ClockSource
 from datastore.equipment import current_revision
+from datastore.queries import newest_verdict
 from datastore.tables import Recipe as RecipeRow
-from datastore.tables import Session, SessionEvent, Shot, ShotEvent
+from datastore.tables import Session, SessionEvent, Shot
 
 
 @dataclass(frozen=True)
@@ -144,32 +145,31 @@ class EarlierShots:
 
     Attributes
     ----------
-    registered
-        Sequence numbers of the registered shots, by the camera's row number.
+    accepted
+        Sequence numbers of shots whose newest verdict is `accepted`, by the camera's row number.
     attempts
         How often a camera tried a shot, by row number and sequence.
     """
 
-    registered: Mapping[int, frozenset[int]]
+    accepted: Mapping[int, frozenset[int]]
     attempts: Mapping[tuple[int, int], int]
 
 
 def earlier_shots(transaction: Transaction, session_id: int) -> EarlierShots:
     """Return what a session did so far."""
-    is_registered = exists().where(ShotEvent.shot_id == Shot.id, ShotEvent.name == "registered")
     rows = transaction.execute(
-        select(Shot.camera_id, Shot.sequence, Shot.attempt, is_registered).where(
+        select(Shot.camera_id, Shot.sequence, Shot.attempt, newest_verdict()).where(
             Shot.session_id == session_id, Shot.camera_id.is_not(None)
         )
     )
-    registered: dict[int, set[int]] = {}
+    accepted: dict[int, set[int]] = {}
     attempts: dict[tuple[int, int], int] = {}
-    for camera_id, sequence, attempt, was_registered in rows:
+    for camera_id, sequence, attempt, verdict in rows:
         assert camera_id is not None
         attempts[camera_id, sequence] = max(attempt, attempts.get((camera_id, sequence), 0))
-        if was_registered:
-            registered.setdefault(camera_id, set()).add(sequence)
-    return EarlierShots({key: frozenset(value) for key, value in registered.items()}, attempts)
+        if verdict == "accepted":
+            accepted.setdefault(camera_id, set()).add(sequence)
+    return EarlierShots({key: frozenset(value) for key, value in accepted.items()}, attempts)
 
 
 def session_to_resume(

@@ -177,8 +177,8 @@ def resume_session(
 ) -> SessionOutcome:
     """Go on with a session that ended, or died, before its last frame.
 
-    Every shot row is a checkpoint: what is registered stays, what is missing is taken under the
-    same session, after new warm-up shots. Parameters as for `run_session`.
+    Every shot row is a checkpoint: what was accepted stays, what is missing or quarantined is taken
+    under the same session, after new warm-up shots. Parameters as for `run_session`.
 
     Parameters
     ----------
@@ -318,7 +318,7 @@ def _taken_before(
     warm_up = {spec.sequence for spec in plan if spec.warm_up}
     sequences = {
         by_camera[camera_id]: frozenset(taken - warm_up)
-        for camera_id, taken in earlier.registered.items()
+        for camera_id, taken in earlier.accepted.items()
         if camera_id in by_camera
     }
     attempts = {

@@ -165,10 +165,14 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, 
         console=Console(stderr=True),
         disable=quiet,
     )
-    with progress:
-        task = progress.add_task(title, total=None)
+    task = progress.add_task(title, total=None)
 
-        def advance(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+    def advance(done: int, total: int) -> None:
+        # a request that is refused shows no bar
+        progress.start()
+        progress.update(task, completed=done, total=total)
 
+    try:
         yield advance
+    finally:
+        progress.stop()

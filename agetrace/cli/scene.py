@@ -21,11 +21,16 @@ if TYPE_CHECKING:
     from capture.outcome import SessionOutcome
     from capture.recipes import Recipe
     from capture.reference_making import AddedReferences
+    from datastore.catalogue import Catalogue
 
 app = typer.Typer(no_args_is_help=True, help="List and show scenes, and take their references.")
 
 _COLUMNS = ["fixture", "name", "revision", "background", "foreground", "illumination"]
 _REFERENCE_COLUMNS = ["fixture", "scene", "camera_serial", "shot", "taken_at", "age_days", "state"]
+_IN_USE = (
+    "each of these scenes has a reference in use: see `agetrace scene references`, and give"
+    " --replace to renew them"
+)
 _NO_REFERENCES_AFTER = ("aborted", "failed")
 
 
@@ -74,38 +79,62 @@ def reference(
     camera: Annotated[
         list[str] | None, typer.Option(help="Serial; all of the fixture's otherwise.")
     ] = None,
-    exposure: Annotated[str, typer.Option(help="Exposure time in seconds.")] = "1/30",
-    iso: Annotated[int, typer.Option(help="Sensitivity.")] = 100,
+    exposure: Annotated[
+        str | None, typer.Option(help="Exposure time in seconds.", show_default="1/30")
+    ] = None,
+    iso: Annotated[int | None, typer.Option(help="Sensitivity.", show_default="100")] = None,
     f_number: Annotated[
         float | None, typer.Option(help="Aperture; left as it is otherwise.")
     ] = None,
-    count: Annotated[int, typer.Option(help="Frames of each; the last accepted counts.")] = 1,
+    count: Annotated[
+        int | None,
+        typer.Option(help="Frames of each; the last accepted counts.", show_default="1"),
+    ] = None,
     from_session: Annotated[
         str | None,
         typer.Option(help="Take no shot; use the accepted frames of this session.", metavar="UUID"),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Renew references that are in use, too.")
+    ] = False,
     operator: Annotated[str | None, typer.Option(help="Who does it; this login otherwise.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take the frames that later frames of the scenes are held against.
 
+    A reference in use hides a drift if it is renewed without a reason: that needs --replace.
+
     Example: agetrace scene reference --exposure 1/30 --iso 100 --f-number 8
     """
     from agetrace.capturing import clock_of
-    from capture.reference_making import add_references, last_accepted_shots, reference_recipe
+    from capture.reference_making import (
+        add_references,
+        last_accepted_shots,
+        reference_recipe,
+        without_reference,
+    )
 
     who = operator or login()
     outcome = None
     with catalogue_of(context) as (home, catalogue):
         session = from_session
         if session is None:
+            if not replace:
+                scenes = _lacking(catalogue, fixture, camera, scenes)
             recipe = reference_recipe(
-                scenes, exposure=exposure, iso=iso, f_number=f_number, count=count
+                scenes,
+                exposure=exposure or "1/30",
+                iso=100 if iso is None else iso,
+                f_number=f_number,
+                count=1 if count is None else count,
             )
             outcome = _shoot(context, recipe, fixture, camera, who, quiet=as_json)
             session = outcome.session_uuid
-        elif fixture is not None:
-            raise RequestError("a session has one fixture: give --from-session or --fixture")
+        elif fixture is not None or (exposure, iso, f_number, count) != (None,) * 4:
+            raise RequestError(
+                "a session has its fixture and settings: with --from-session give neither --fixture"
+                " nor --exposure, --iso, --f-number or --count"
+            )
         added = None
         if outcome is None or outcome.state not in _NO_REFERENCES_AFTER:
             with catalogue.reading() as transaction:
@@ -115,6 +144,10 @@ def reference(
                     f"session {session} has no accepted frame of such a scene with a RAW file: see"
                     f" `agetrace session log {session}`"
                 )
+            if not replace:
+                shots = without_reference(catalogue, shots)
+                if not shots:
+                    raise RequestError(_IN_USE)
             added = add_references(catalogue, shots, who, clock_of(home).now())
     _report(outcome, added, as_json=as_json)
 
@@ -141,6 +174,30 @@ def references(context: typer.Context, as_json: JsonOption = False) -> None:
             age_days = None if age is None else round(age / 86_400, 2)
             records.append({**found.to_json(), "age_days": age_days, "state": state})
     print_records(records, _REFERENCE_COLUMNS, as_json=as_json)
+
+
+def _lacking(
+    catalogue: Catalogue, fixture: str | None, serials: list[str] | None, scenes: list[str] | None
+) -> list[str]:
+    """Return those of some scenes, else of all, that lack a reference for one of the cameras."""
+    from agetrace.capturing import only_fixture
+    from capture.checks import CheckThresholds
+    from capture.knowledge import load_knowledge
+    from capture.recipes import FLAT_PANEL
+    from capture.session_rows import load_fixture
+
+    with catalogue.reading() as transaction:
+        facts = load_fixture(transaction, fixture or only_fixture(catalogue), serials)
+    known = load_knowledge(catalogue, facts, CheckThresholds()).references
+    wanted = scenes or [name for name in facts.scenes if name != FLAT_PANEL]
+    lacking = [
+        scene
+        for scene in wanted
+        if any(scene not in known.get(camera.camera_id, {}) for camera in facts.cameras)
+    ]
+    if not lacking:
+        raise RequestError(_IN_USE)
+    return lacking
 
 
 def _shoot(
@@ -197,7 +254,9 @@ def _report(
         if outcome is not None:
             say(outcome.summary())
         for old in replaced:
-            taken = "at an unknown time" if old.taken_at is None else f"{old.taken_at:%Y-%m-%d}"
+            taken = (
+                "at an unknown time" if old.taken_at is None else f"{old.taken_at:%Y-%m-%d %H:%M}"
+            )
             say(f"replaced: {old.scene}, camera {old.serial}, taken {taken}")
         for reference in refused:
             say(f"no reference: {reference.reason}")

@@ -190,18 +190,30 @@ def answer(
 
 
 @app.command()
-def log(context: typer.Context, session: SessionArgument, as_json: JsonOption = False) -> None:
+def log(
+    context: typer.Context,
+    session: SessionArgument,
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Leave out the shots that were accepted.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what happened in a session: its events, failed shots and verdicts, in order.
 
-    Example: agetrace session log 3f2a
+    Example: agetrace session log 3f2a --problems
     """
     from capture.attendance import find_session
     from capture.session_log import read_log
 
     with catalogue_of(context) as (_, catalogue), catalogue.reading() as transaction:
         entries = read_log(transaction, find_session(transaction, session).id)
-        records = (entry.to_json() for entry in entries)
-        print_records(records, ["at", "camera", "shot", "name", "text"], as_json=as_json)
+        records = [
+            entry.to_json() for entry in entries if not (problems and entry.name == "accepted")
+        ]
+    if not as_json:
+        for record in records:
+            record["at"] = str(record["at"])[:19].replace("T", " ")
+    print_records(records, ["at", "camera", "shot", "name", "text"], as_json=as_json)
 
 
 @app.command()

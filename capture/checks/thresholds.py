@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-_Share = Annotated[float, Field(ge=0, le=1)]
-_Amount = Annotated[float, Field(gt=0)]
+
+def _number(value: object) -> object:
+    """Refuse what pydantic would take for a number without a word."""
+    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+_Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1)]
+_Amount = Annotated[float, BeforeValidator(_number), Field(gt=0)]
 
 
 class CheckThresholds(BaseModel):
@@ -67,3 +76,12 @@ class CheckThresholds(BaseModel):
     crushed_share: _Share = 0.005
     flat_level_lowest_share: _Share = 0.1
     flat_level_highest_share: _Share = 0.9
+
+    @model_validator(mode="after")
+    def _possible(self) -> CheckThresholds:
+        if self.flat_level_lowest_share >= self.flat_level_highest_share:
+            raise ValueError(
+                "no flat field can pass: flat_level_lowest_share is not below"
+                " flat_level_highest_share"
+            )
+        return self

@@ -71,7 +71,9 @@ def test_references_are_taken_listed_and_replaced(own_home: CommandLine, scenes:
         assert (shot["verdict"], shot["iso"], shot["f_number"]) == ("accepted", 800, 8)
         assert kept["sha256"] in {file["sha256"] for file in shot["assets"]}
 
-    answer = own_home.run("scene", "reference", scenes[0], "--camera", NIKON, *SETTINGS)
+    again = ("scene", "reference", scenes[0], "--camera", NIKON, *SETTINGS)
+    assert "--replace" in own_home.run(*again, code=2).message
+    answer = own_home.run(*again, "--replace")
     assert f"replaced: {scenes[0]}, camera {NIKON}" in answer.message
     listed = own_home.run("scene", "references", "--json").lines
     assert {(kept["scene"], kept["camera_serial"]) for kept in listed} == places
@@ -119,6 +121,11 @@ def test_frames_of_an_existing_session_become_references(
     of_first = [shot["id"] for shot in home.shots() if shot["scene"] == scenes[0]]
     kept = {kept["scene"]: kept["shot"] for kept in answer["references"]}
     assert kept[scenes[0]] == of_first[-1]
+    for settings in (("--iso", "100"), ("--exposure", "1/4"), ("--fixture", "virtual")):
+        mixed = home.run("scene", "reference", "--from-session", session, *settings, code=2)
+        assert "with --from-session give neither" in mixed.message
+    in_use = home.run("scene", "reference", "--from-session", session, code=2)
+    assert "--replace" in in_use.message
     nothing = home.run("scene", "reference", scenes[1], "--from-session", session, code=2)
     assert "no accepted frame" in nothing.message
 

@@ -169,7 +169,8 @@ def test_a_dark_field_with_light_is_quarantined_with_numbers(laboratory: Laborat
         NIKON,
         actuator=_ForgetfulActuator(laboratory.virtual.control_url),
     )
-    assert (outcome.state, outcome.frames_quarantined) == ("completed", 1)
+    assert (outcome.state, outcome.exit_reason) == ("partial", "frames-quarantined")
+    assert (outcome.frames_registered, outcome.frames_accepted) == (1, 0)
     (shot,) = laboratory.shots()
     assert shot["verdict"] == "quarantined"
     assert "body cap" in shot["verdict_reason"]
