@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
@@ -123,7 +124,7 @@ class ExifTool:
             arguments = ["-stay_open", "True", "-@", "-", "-common_args"]
             arguments += ["-json", "-n", "-G1", "-charset", "filename=utf8"]
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
-                [self._executable, *arguments],
+                [*_dying_with_us(), self._executable, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -131,6 +132,15 @@ class ExifTool:
             limits = (_MEMORY_BYTES, _MEMORY_BYTES)
             resource.prlimit(self._process.pid, resource.RLIMIT_AS, limits)
         return self._process
+
+
+def _dying_with_us() -> list[str]:
+    """Return how to start a process that the kernel kills with the thread that started it.
+
+    exiftool waits for more after the end of its input: if we were killed, it would stay for ever.
+    """
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--"]
 
 
 class _Values:

@@ -6,6 +6,8 @@ import json
 import math
 import shutil
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -233,6 +235,33 @@ def test_exiftool_is_stopped_at_its_deadline_and_started_again(tmp_path: Path) -
     finally:
         tool.close()
     assert not process.is_running()
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from datastore.metadata import MetadataReader
+with MetadataReader(prefer="exiftool") as reader:
+    reader.read(Path(sys.argv[1]))
+    print("read", flush=True)
+    time.sleep(60)
+"""
+
+
+@needs_exiftool
+@pytest.mark.exiftool
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="util-linux' setpriv is not installed")
+def test_exiftool_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "frame.dng"
+    file.write_bytes(dng(dark_mosaic()))
+    arguments = [sys.executable, "-c", HOLDER, str(file)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"read\n"
+        (kept_open,) = psutil.Process(holder.pid).children()
+        holder.kill()
+    gone, left = psutil.wait_procs([kept_open], timeout=10)
+    assert (gone, left) == ([kept_open], [])
 
 
 def test_an_exiftool_that_dies_is_an_error(tmp_path: Path) -> None:
