@@ -64,6 +64,7 @@ def run_recipe(
         progress=progress,
         stop=stop,
         operator_patience_s=home.settings.operator.patience_s,
+        camera_patience_s=home.settings.cameras.patience_s,
         begun=begun,
         use_references=use_references,
     )
@@ -110,6 +111,7 @@ def go_on(
         progress=progress,
         stop=stop,
         operator_patience_s=home.settings.operator.patience_s,
+        camera_patience_s=home.settings.cameras.patience_s,
     )
 
 
@@ -124,6 +126,7 @@ def reconcile_fixture(
         fixture_name or only_fixture(catalogue),
         clock=clock_of(home),
         spool_folder=home.spool_root,
+        camera_patience_s=home.settings.cameras.patience_s,
     )
 
 

@@ -43,6 +43,10 @@ source = "host"
 [operator]
 patience_s = 3600
 
+# How long a camera that does not answer is tried again before it counts as lost.
+[cameras]
+patience_s = 15
+
 # Who changes the scene: an operator is asked unless a fixture has an actuator of its own.
 # [actuators.my-fixture]
 # kind = "command"                                  # or "http", "virtual" with a url, "prompt"
@@ -123,6 +127,12 @@ class OperatorSettings(_Section):
     patience_s: Annotated[float, Field(gt=0)] = 3600.0
 
 
+class CamerasSettings(_Section):
+    """What a session expects of its cameras."""
+
+    patience_s: Annotated[float, Field(ge=0)] = 15.0
+
+
 class Settings(_Section):
     """Content of `agetrace.toml`."""
 
@@ -132,6 +142,7 @@ class Settings(_Section):
     timeslots: TimeslotSettings = TimeslotSettings()
     clock: ClockSettings = ClockSettings()
     operator: OperatorSettings = OperatorSettings()
+    cameras: CamerasSettings = CamerasSettings()
     actuators: dict[str, Actuator] = {}
 
 

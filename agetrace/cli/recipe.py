@@ -190,6 +190,7 @@ def _rehearse(
             clock=clock_of(home),
             spool_folder=home.spool_root,
             serials=serials,
+            camera_patience_s=home.settings.cameras.patience_s,
         )
     if as_json:
         print_json({**_identity(recipe), **found.to_json()})

@@ -93,6 +93,8 @@ def make_home(home: Path, virtual: RunningFixture) -> CommandLine:
 [clock]
 source = "simulated"
 url = "{virtual.control_url}"
+[cameras]
+patience_s = 1
 [actuators.virtual]
 kind = "virtual"
 url = "{virtual.control_url}"

@@ -130,6 +130,7 @@ def test_frames_of_an_existing_session_become_references(
     assert "no accepted frame" in nothing.message
 
 
+@pytest.mark.prove
 def test_scenes_that_look_alike_get_one_reference(
     virtual: RunningFixture, own_home: CommandLine, scenes: list[str], tmp_path: Path
 ) -> None:

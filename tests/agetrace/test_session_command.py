@@ -143,7 +143,7 @@ def test_a_session_is_paused_woken_ended_and_gone_on_with(bench: Bench) -> None:
             'kind = "prompt"', f'kind = "virtual"\nurl = "{bench.virtual.control_url}"'
         )
     )
-    recipe = bench.recipe([{**DARK, "count": 150}])
+    recipe = bench.recipe([{**DARK, "exposure": 15, "count": 150}])
 
     def sessions() -> list[dict[str, Any]]:
         return bench.command_line.run("session", "list", "--json").lines
@@ -152,17 +152,15 @@ def test_a_session_is_paused_woken_ended_and_gone_on_with(bench: Bench) -> None:
         return str(sessions()[0]["state"])
 
     with bench.command_line.start("session", "run", recipe, "--json") as process:
-        wait_for(lambda: sessions() and sessions()[0]["shots"] > 2)
-        uuid = sessions()[0]["id"]
+        uuid = wait_for(sessions)[0]["id"]
         bench.command_line.run("session", "pause", uuid[:8])
         wait_for(lambda: state() == "paused")
         woken = bench.command_line.run("session", "resume", uuid[:8], "--json")
         assert woken.document == {"session_id": uuid, "request": "resume"}
-        wait_for(lambda: state() == "resumed")
         bench.command_line.run("session", "finish", uuid, "--operator", "ada")
         outcome = json.loads(process.communicate(timeout=PATIENCE_S)[0])
     assert (process.returncode, outcome["exit_reason"]) == (1, "finished-by-operator")
-    assert 2 < outcome["frames_registered"] < 150
+    assert 0 < outcome["frames_registered"] < 150
     refused = bench.command_line.run("session", "abort", uuid, code=2)
     assert "only a running session can abort" in refused.message
     rest = bench.command_line.run("session", "resume", uuid, "--json").document
