@@ -91,11 +91,11 @@ def _centre(plane: NDArray[np.uint16]) -> tuple[float, float]:
     """Return the robust level and noise of a plane, from a sample of its rows."""
     step = max(1, plane.size // _SAMPLE_PHOTOSITES)
     counts = np.bincount(plane[::step].ravel(), minlength=1 << 16)
-    level = black_of_counts(counts)
-    levels = np.arange(len(counts))
+    levels = np.flatnonzero(counts)
+    level = black_of_counts(counts[: levels[-1] + 1])
     distance = np.abs(levels - level)
     order = np.argsort(distance, kind="stable")
-    cumulative = np.cumsum(counts[order])
+    cumulative = np.cumsum(counts[levels[order]])
     deviation = distance[order][np.searchsorted(cumulative, cumulative[-1] / 2)]
     return level, max(_MAD_TO_SIGMA * float(deviation), _LEAST_NOISE_DN)
 

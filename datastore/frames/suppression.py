@@ -24,6 +24,8 @@ _SAMPLE_PHOTOSITES: Final = 800_000
 _OUTLIER_SIGMAS: Final = 8.0
 _LEAST_OUTLIER_DN: Final = 8.0
 _NEIGHBOURS: Final = 8
+_PIECE: Final = 64
+"""Photosites of a row that are looked through at once for any outlier."""
 
 
 @dataclass(frozen=True)
@@ -94,17 +96,27 @@ def measure_defect_signs(
     )
 
 
-@numba.njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def _largest_of_ring(
-    cells: NDArray[np.uint16], row: int, column: int, straight: int, diagonal: int
-) -> np.int64:
-    """Return the largest of four straight and four diagonal neighbours at given distances."""
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _largest_neighbour(cells: NDArray[np.uint16], row: int, column: int, step: int) -> np.int64:
+    """Return the largest of the eight neighbours at a distance."""
     largest = np.int64(-1)
-    for y, x in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        largest = max(largest, np.int64(cells[row + y * straight, column + x * straight]))
-    for y, x in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        largest = max(largest, np.int64(cells[row + y * diagonal, column + x * diagonal]))
+    for y in (-step, 0, step):
+        for x in (-step, 0, step):
+            if y != 0 or x != 0:
+                largest = max(largest, np.int64(cells[row + y, column + x]))
     return largest
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _count_beyond(
+    line: NDArray[np.uint16], low: NDArray[np.uint16], high: NDArray[np.uint16]
+) -> int:
+    """Count the photosites of a short piece of a row that lie beyond their limits."""
+    beyond = np.uint16(0)
+    for column in range(line.size):
+        value = line[column]
+        beyond += np.uint16((value < low[column]) | (value > high[column]))
+    return int(beyond)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -117,21 +129,29 @@ def _count_outliers(
     """Count hot photosites, of these lone ones and ones that equal a neighbour, and cold ones."""
     outliers = np.zeros(4, np.int64)
     rows, columns = cells.shape
+    low = np.empty((2, columns), np.uint16)
+    high = np.empty((2, columns), np.uint16)
+    for plane in range(4):
+        # whole numbers lie beyond a limit where they lie beyond the whole number inside of it
+        lowest, highest = np.ceil(limits[plane, 0]), np.floor(limits[plane, 1])
+        low[plane // 2, plane % 2 :: 2] = np.uint16(min(max(lowest, 0.0), 65_535.0))
+        high[plane // 2, plane % 2 :: 2] = np.uint16(min(max(highest, 0.0), 65_535.0))
     for row in range(2, rows - 2):
-        for side in range(2):
-            plane = (row % 2) * 2 + side
-            low, high = limits[plane, 0], limits[plane, 1]
-            for column in range(2 + side, columns - 2, 2):
-                value = np.int64(cells[row, column])
-                if low <= value <= high:
-                    continue
-                if value < low:
+        line, lows, highs = cells[row], low[row % 2], high[row % 2]
+        for start in range(2, columns - 2, _PIECE):
+            end = min(start + _PIECE, columns - 2)
+            # many at once: few pieces hold any
+            if _count_beyond(line[start:end], lows[start:end], highs[start:end]) == 0:
+                continue
+            for column in range(start, end):
+                value = line[column]
+                if value < lows[column]:
                     outliers[3] += 1
-                    continue
-                difference = value - _largest_of_ring(cells, row, column, period, period)
-                outliers[0] += 1
-                outliers[1] += difference > reach[plane]
-                outliers[2] += difference == 0
+                elif value > highs[column]:
+                    difference = np.int64(value) - _largest_neighbour(cells, row, column, period)
+                    outliers[0] += 1
+                    outliers[1] += difference > reach[(row % 2) * 2 + column % 2]
+                    outliers[2] += difference == 0
     return outliers
 
 
@@ -143,15 +163,42 @@ def _count_peaks(
     counts = np.zeros(4, np.int64)
     rows, columns = cells.shape
     for row in range(2, rows - 2, row_step):
-        for column in range(2, columns - 2):
-            value = np.int64(cells[row, column])
-            is_green = greens[(row % 2) * 2 + column % 2]
-            counts[1] += 1
-            counts[3] += is_green
-            # most photosites have a larger neighbour beside them
-            if value <= np.int64(cells[row, column - period]):
-                continue
-            counts[0] += value > _largest_of_ring(cells, row, column, period, period)
-            if is_green:
-                counts[2] += value > _largest_of_ring(cells, row, column, 2, 1)
+        counts[0] += _peaks_of_line(cells, row, period, period, 2, 1)
+        counts[1] += columns - 4
+        for side in range(2):
+            if greens[(row % 2) * 2 + side]:
+                counts[2] += _peaks_of_line(cells, row, 2, 1, 2 + side, 2)
+                counts[3] += len(range(2 + side, columns - 2, 2))
     return counts
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _peaks_of_line(
+    cells: NDArray[np.uint16], row: int, straight: int, diagonal: int, first: int, step: int
+) -> int:
+    """Count photosites of a row above their four straight and four diagonal neighbours.
+
+    Without branches, so that the processor takes many at once.
+    """
+    end = cells.shape[1] - 2
+    line = cells[row, first:end]
+    above, below = cells[row - straight, first:end], cells[row + straight, first:end]
+    left, right = cells[row, first - straight :], cells[row, first + straight :]
+    above_left = cells[row - diagonal, first - diagonal :]
+    above_right = cells[row - diagonal, first + diagonal :]
+    below_left = cells[row + diagonal, first - diagonal :]
+    below_right = cells[row + diagonal, first + diagonal :]
+    peaks = 0
+    for i in range(0, line.size, step):
+        value = line[i]
+        peaks += (
+            (value > above[i])
+            & (value > below[i])
+            & (value > left[i])
+            & (value > right[i])
+            & (value > above_left[i])
+            & (value > above_right[i])
+            & (value > below_left[i])
+            & (value > below_right[i])
+        )
+    return peaks

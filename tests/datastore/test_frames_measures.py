@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from datastore.frames import Frame
+from datastore.frames import Frame, neighbour_maximum
 from datastore.frames.blocks import block_means, visible_cells
 from datastore.frames.darkness import measure_darkness
 from datastore.frames.focus import Sharpness, measure_sharpness
@@ -216,3 +216,34 @@ def test_hot_photosites_are_counted_exactly() -> None:
     frame = Frame(mosaic, "RGGB", 16383, (512.0,) * 4, (0, 0, 400, 600))
     darkness = measure_darkness(frame)
     assert measure_defect_signs(frame, darkness.level_dn, darkness.noise_dn).hot == 50
+
+
+def test_defect_signs_and_block_means_are_those_that_numpy_counts() -> None:
+    generator = np.random.default_rng(8)
+    values = np.round(generator.normal(600, 6, (301, 407)))
+    outliers = generator.random(values.shape) < 0.003
+    values[outliers] = generator.integers(0, 65_536, outliers.sum())
+    mosaic = values.astype(np.uint16)
+    frame = Frame(mosaic, "GBRG", 16383, (600.0,) * 4, (1, 1, 299, 405))
+    cells = visible_cells(frame)
+    assert cells.shape == (298, 404)
+
+    signs = measure_defect_signs(frame, (600.0,) * 4, (6.0,) * 4)
+    inner = (slice(2, -2), slice(2, -2))
+    above = neighbour_maximum(cells, "GBRG")[inner]
+    hot = cells[inner] > 648
+    assert signs.hot == np.count_nonzero(hot)
+    assert signs.lone_hot == np.count_nonzero(hot & (above > 48))
+    assert signs.equal_hot == np.count_nonzero(hot & (above == 0))
+    assert signs.cold == np.count_nonzero(cells[inner] < 552)
+    assert signs.photosites == above.size
+    assert signs.peaks == pytest.approx(9 * np.count_nonzero(above > 0) / above.size)
+
+    limits = np.array([[590, 610], [-5, 600], [600, 70_000], [580, 590]])
+    blocks = block_means(frame, 9, limits)
+    for plane, (low, high) in enumerate(limits):
+        held = np.clip(cells[plane // 2 :: 2, plane % 2 :: 2].astype(np.int64), low, high)
+        expected = held[:144, :198].reshape(16, 9, 22, 9).mean(axis=(1, 3)) - 600
+        np.testing.assert_allclose(blocks.means[plane], expected, rtol=0, atol=1e-3)
+    assert blocks.white_share == np.count_nonzero(cells >= 16383) / cells.size
+    assert blocks.zero_share == np.count_nonzero(cells == 0) / cells.size
