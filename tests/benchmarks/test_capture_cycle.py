@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks._gphoto2_command import Gphoto2Command, hash_and_flush, tcp_copy_seconds
 from benchmarks.capture_cycle import RAW_CHOICES, Sizes, laboratory, shoot
 
-SMALL = Sizes(shots=3, peer_shots=2, long_shots=2, sensor={"width": 384, "height": 256})
+SMALL = Sizes(shots=3, peer_shots=2, long_shots=4, sensor={"width": 384, "height": 256})
 RAW_BYTES = 2 * 384 * 256
 needs_command = [
     pytest.mark.gphoto2_command,
@@ -25,6 +25,7 @@ def test_a_session_at_second_long_exposures_is_hardly_idle() -> None:
     with laboratory(SMALL, ["generic"]) as virtual:
         pace = shoot(virtual, list(virtual.cameras), "1", SMALL.long_shots)
     assert pace.seconds_a_shot > 1.0
+    assert pace.steady_seconds_a_shot > 1.0
     assert 0.5 < pace.busy_share <= 1.0
 
 
