@@ -26,6 +26,7 @@ from capture.checks import (
     ReferencePlace,
     SceneDescriptor,
 )
+from capture.checks.process import STOPPED
 from capture.spool import SpooledFile
 from datastore.frames import (
     DecodingStoppedError,
@@ -36,7 +37,6 @@ from datastore.frames import (
 )
 from datastore.metadata import FileMetadata, MetadataReader
 
-_STOPPED: Final = "decoder-stopped"
 FIXED_BACKGROUND: Final = "fixed-background"
 Result = TypeVar("Result")
 
@@ -219,7 +219,7 @@ class Examiner:
                 reference=None if shot.scene is None else shot.scene.reference,
             )
         answer = self._worker.examine(file.path, expected, question)
-        if any(finding.name == _STOPPED for finding in answer.examination.findings):
+        if any(finding.name == STOPPED for finding in answer.examination.findings):
             # an interrupt at the terminal reaches the decoder too: it is no judgement on the file
             answer = self._worker.examine(file.path, expected, question)
         return answer

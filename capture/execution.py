@@ -30,7 +30,7 @@ from capture.session_rows import BegunSession, add_session_event, end_session
 from capture.spool import Spool
 from capture.stations import Station, Stations, outcomes
 from capture.steering import Steering
-from capture.steps import Step, StepQueue
+from capture.steps import Step, StepQueue, settings_of
 from capture.stopping import stopped_by
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
@@ -50,11 +50,6 @@ _DISTRUSTED: Final = Finding(
     {},
     "The camera had delivered a wrong file for the shot before: this one may not be the shot's.",
 )
-
-
-def settings_of(spec: ShotSpec) -> CameraSettings:
-    """Return the camera settings of a shot spec."""
-    return CameraSettings(spec.exposure, spec.iso, spec.f_number, spec.image_quality)
 
 
 @dataclass

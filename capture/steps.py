@@ -1,6 +1,6 @@
 """The order of a session's steps: its plan, and retakes while the scene is still there.
 
-A step is one shot of the plan at some of the cameras. Knows no camera, no row and no time.
+A step is one shot of the plan at some of the cameras. Opens no camera and knows no row and no time.
 """
 
 from __future__ import annotations
@@ -10,9 +10,15 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from capture.cameras.protocol import CameraSettings
 from capture.recipes import ShotSpec
 
 Taker = TypeVar("Taker", bound=Hashable)
+
+
+def settings_of(spec: ShotSpec) -> CameraSettings:
+    """Return the camera settings of a shot spec."""
+    return CameraSettings(spec.exposure, spec.iso, spec.f_number, spec.image_quality)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from capture.session_rows import FixtureFacts, load_fixture
 from capture.space import bytes_per_file, lacking_space, needed_bytes
 from capture.spool import Spool
 from capture.stations import CAMERA_PATIENCE_S, CameraFactory, Station, Stations
+from capture.steps import settings_of
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 
@@ -110,7 +111,7 @@ def dry_run(
     with catalogue.reading() as transaction:
         fixture = load_fixture(transaction, fixture_name, serials)
     plan = expand(recipe, list(fixture.scenes))
-    wishes = tuple(dict.fromkeys(_settings_of(spec) for spec in plan))
+    wishes = tuple(dict.fromkeys(settings_of(spec) for spec in plan))
     issues = [*_space_issues(catalogue, fixture, Spool(spool_folder), plan)]
     issues += _reference_issues(catalogue, fixture, plan)
     lease = lease_equipment(catalogue, fixture.resources)
@@ -184,10 +185,6 @@ def _put_back(station: Station, capabilities: Capabilities) -> bool:
     except CaptureError:
         return False
     return True
-
-
-def _settings_of(spec: ShotSpec) -> CameraSettings:
-    return CameraSettings(spec.exposure, spec.iso, spec.f_number, spec.image_quality)
 
 
 def _shown(capabilities: Capabilities, make: str) -> CameraSettings | None:
