@@ -18,8 +18,8 @@ from datastore import audit
 from datastore.clocks import ClockSource
 from datastore.equipment import current_revision
 from datastore.queries import newest_verdict
+from datastore.tables import OccurrenceSession, Session, SessionEvent, Shot
 from datastore.tables import Recipe as RecipeRow
-from datastore.tables import Session, SessionEvent, Shot
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,18 @@ def begin_session(
     note: str | None,
     clock_source: ClockSource,
     unreferenced: Sequence[str] = (),
+    occurrence_id: int | None = None,
     at: datetime,
 ) -> BegunSession:
     """Write the row of a session, its recipe's if it is new, and the `started` event.
 
-    Scenes in `unreferenced` have no reference that their frames could be held against.
+    Scenes in `unreferenced` have no reference that their frames could be held against. A session
+    that a schedule called for belongs to an occurrence from its first moment.
     """
     session = Session(
         kind="capture",
         fixture_revision_id=fixture.revision_id,
-        recipe_id=_recipe_id(transaction, recipe, at),
+        recipe_id=recipe_row_id(transaction, recipe, at),
         operator=operator,
         clock_source=clock_source,
         started_at=at,
@@ -130,6 +132,8 @@ def begin_session(
     )
     transaction.add(session)
     transaction.flush()
+    if occurrence_id is not None:
+        transaction.add(OccurrenceSession(session_id=session.id, occurrence_id=occurrence_id))
     detail: dict[str, Any] = {"cameras": [camera.serial for camera in fixture.cameras]}
     if unreferenced:
         detail["scenes_without_reference"] = list(unreferenced)
@@ -221,7 +225,8 @@ def add_session_event(
     transaction.add(SessionEvent(session_id=session_id, name=name, at=at, detail=detail))
 
 
-def _recipe_id(transaction: Transaction, recipe: Recipe, at: datetime) -> int:
+def recipe_row_id(transaction: Transaction, recipe: Recipe, at: datetime) -> int:
+    """Return the row number of a recipe, which is written if it is new."""
     sha256 = recipe.content_sha256
     known = transaction.scalar(select(RecipeRow.id).where(RecipeRow.content_sha256 == sha256))
     if known is not None:

@@ -68,6 +68,7 @@ def run_session(
     serials: Sequence[str] | None = None,
     operator: str | None = None,
     note: str | None = None,
+    occurrence_id: int | None = None,
     use_references: bool = True,
     camera_factory: CameraFactory = Gphoto2Camera,
     progress: Progress | None = None,
@@ -100,6 +101,8 @@ def run_session(
         Take part only these cameras; None for all.
     operator, note
         Recorded with the session.
+    occurrence_id
+        Row number of the occurrence that the session is for; None where nobody scheduled it.
     use_references
         False where the scenes' references are being made, or are known to be out of date.
     camera_factory
@@ -135,6 +138,7 @@ def run_session(
                 recipe,
                 operator=operator,
                 note=note,
+                occurrence_id=occurrence_id,
                 clock_source=clock.source,
                 unreferenced=unreferenced,
                 at=clock.now(),

@@ -51,8 +51,36 @@ from datastore.tables._research import (
     Run,
     SaliencyMap,
 )
+from datastore.tables._schedules import (
+    Daemon,
+    DaemonState,
+    Job,
+    JobEvent,
+    JobState,
+    Notification,
+    NotificationState,
+    Occurrence,
+    OccurrenceEvent,
+    OccurrenceEventName,
+    OccurrenceSession,
+    OccurrenceState,
+    Schedule,
+    ScheduleEvent,
+    ScheduleEventName,
+    ScheduleExpansion,
+)
 
-OPERATIONAL_TABLES = frozenset({"lease", "asset_location"})
+OPERATIONAL_TABLES = frozenset(
+    {
+        "lease",
+        "asset_location",
+        "schedule_expansion",
+        "occurrence",
+        "job",
+        "notification",
+        "daemon",
+    }
+)
 """Tables whose rows change; every other table is append-only, guarded by triggers."""
 
 __all__ = [
@@ -64,6 +92,8 @@ __all__ = [
     "AuditEntry",
     "Base",
     "Camera",
+    "Daemon",
+    "DaemonState",
     "Dataset",
     "DatasetItem",
     "DefectExtraction",
@@ -73,9 +103,19 @@ __all__ = [
     "Fixture",
     "FixtureRevision",
     "FrameKind",
+    "Job",
+    "JobEvent",
+    "JobState",
     "Lease",
     "LedgerDefect",
     "MountedCamera",
+    "Notification",
+    "NotificationState",
+    "Occurrence",
+    "OccurrenceEvent",
+    "OccurrenceEventName",
+    "OccurrenceSession",
+    "OccurrenceState",
     "OperatorAnswer",
     "OperatorPrompt",
     "Prediction",
@@ -86,6 +126,10 @@ __all__ = [
     "Scene",
     "SceneReference",
     "SceneRevision",
+    "Schedule",
+    "ScheduleEvent",
+    "ScheduleEventName",
+    "ScheduleExpansion",
     "Session",
     "SessionEvent",
     "SessionEventName",

@@ -155,6 +155,8 @@ class TimeslotScheme(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     description: Mapped[str | None]
+    zone: Mapped[str | None]
+    """IANA zone in which people see the timeslots; it changes nothing about their bounds."""
     created_at: Mapped[datetime]
 
     timeslots: Mapped[list[Timeslot]] = relationship(

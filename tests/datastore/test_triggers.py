@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, CheckConstraint, Table, func, insert, select, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    CursorResult,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -89,10 +99,9 @@ def test_operational_rows_change(catalogue: Catalogue, table: str) -> None:
     with catalogue.writing() as session:
         fill(session)
         column = list(TABLES[table].columns)[-1].name
-        session.execute(text(f'update "{table}" set "{column}" = "{column}"'))
-        session.execute(text(f'delete from "{table}"'))
-    with catalogue.reading() as session:
-        assert count(session, table) == 0
+        changed = session.execute(text(f'update "{table}" set "{column}" = "{column}"'))
+    assert isinstance(changed, CursorResult)
+    assert changed.rowcount == 1
 
 
 def test_every_table_is_either_guarded_or_operational(catalogue: Catalogue) -> None:
