@@ -85,7 +85,7 @@ def lease_equipment(catalogue: Catalogue, resources: Sequence[str]) -> Equipment
         If another session that may still run holds one of them.
     """
     _release_abandoned(catalogue, resources)
-    return EquipmentLease(acquire(catalogue, resources, _this_process(), LEASE_S))
+    return EquipmentLease(acquire(catalogue, resources, this_process(), LEASE_S))
 
 
 def is_leased(catalogue: Catalogue, resources: Sequence[str]) -> bool:
@@ -97,9 +97,21 @@ def is_leased(catalogue: Catalogue, resources: Sequence[str]) -> bool:
         return transaction.scalar(query.limit(1)) is not None
 
 
-def _this_process() -> str:
+def this_process() -> str:
+    """Return the words by which a lease's holder is known: this process and its host."""
     pid = os.getpid()
     return f"process {pid} (start {_start_of(pid)}) on {socket.gethostname()}"
+
+
+def is_abandoned(holder: str) -> bool:
+    """Tell whether a lease's holder was a process of this host that no longer runs.
+
+    Of another host's processes, and of holders in other words, nothing can be told: False.
+    """
+    match = _HOLDER.fullmatch(holder)
+    if match is None or match[3] != socket.gethostname():
+        return False
+    return _start_of(int(match[1])) != int(match[2])
 
 
 def _start_of(pid: int) -> int | None:
@@ -116,8 +128,5 @@ def _release_abandoned(catalogue: Catalogue, resources: Sequence[str]) -> None:
     with catalogue.reading() as transaction:
         rows = list(transaction.scalars(select(LeaseRow).where(LeaseRow.resource.in_(resources))))
     for row in rows:
-        match = _HOLDER.fullmatch(row.holder)
-        if match is None or match[3] != socket.gethostname():
-            continue
-        if _start_of(int(match[1])) != int(match[2]):
+        if is_abandoned(row.holder):
             Lease(catalogue, (row.resource,), row.holder, row.fencing_token).release()

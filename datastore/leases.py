@@ -72,11 +72,15 @@ class Lease:
     def release(self) -> None:
         """Give the resources back; what was lost already is left to its new holder."""
         with self._catalogue.writing() as session:
-            lock_until_commit(session, "lease")
-            now = database_now(session)
-            for row in _rows(session, self.resources):
-                if row.fencing_token == self.fencing_token:
-                    row.expires_at = min(row.expires_at, now)
+            self.release_within(session)
+
+    def release_within(self, session: Session) -> None:
+        """Give the resources back when a writing transaction commits; else as `release`."""
+        lock_until_commit(session, "lease")
+        now = database_now(session)
+        for row in _rows(session, self.resources):
+            if row.fencing_token == self.fencing_token:
+                row.expires_at = min(row.expires_at, now)
 
     def __enter__(self) -> Lease:
         """Return the lease itself."""
@@ -123,24 +127,34 @@ def acquire(catalogue: Catalogue, resources: Sequence[str], holder: str, seconds
     """
     wanted = tuple(sorted(set(resources)))
     with catalogue.writing() as session:
-        lock_until_commit(session, "lease")
-        now = database_now(session)
-        known = {row.resource: row for row in _rows(session, wanted)}
-        for row in known.values():
-            if row.expires_at > now:
-                raise LeaseHeldError(
-                    f"{row.resource} is leased to {row.holder} until {_words(row.expires_at)}:"
-                    " wait until then, or end that session"
-                )
-        token = (session.scalar(select(func.max(LeaseRow.fencing_token))) or 0) + 1
-        expires_at = now + timedelta(seconds=seconds)
-        for resource in wanted:
-            row = known.get(resource) or LeaseRow(resource=resource)
-            row.holder = holder
-            row.fencing_token = token
-            row.expires_at = expires_at
-            session.add(row)
+        token = acquire_within(session, wanted, holder, seconds)
     return Lease(catalogue, wanted, holder, token)
+
+
+def acquire_within(session: Session, resources: Sequence[str], holder: str, seconds: float) -> int:
+    """Take exclusive use of all `resources`, or of none, when a writing transaction commits.
+
+    Parameters and errors as for `acquire`, whose `Lease` can be made with the fencing token that
+    is returned.
+    """
+    lock_until_commit(session, "lease")
+    now = database_now(session)
+    known = {row.resource: row for row in _rows(session, resources)}
+    for row in known.values():
+        if row.expires_at > now:
+            raise LeaseHeldError(
+                f"{row.resource} is leased to {row.holder} until {_words(row.expires_at)}:"
+                " wait until then, or end that session"
+            )
+    token = (session.scalar(select(func.max(LeaseRow.fencing_token))) or 0) + 1
+    expires_at = now + timedelta(seconds=seconds)
+    for resource in sorted(set(resources)):
+        row = known.get(resource) or LeaseRow(resource=resource)
+        row.holder = holder
+        row.fencing_token = token
+        row.expires_at = expires_at
+        session.add(row)
+    return token
 
 
 def _rows(session: Session, resources: Sequence[str]) -> list[LeaseRow]:
