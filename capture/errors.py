@@ -30,6 +30,10 @@ class RecipeError(RequestError):
     """A recipe is malformed, or asks for something that the fixture does not have."""
 
 
+class ScheduleError(RequestError):
+    """A schedule is malformed, or asks for something that there is not."""
+
+
 class UnknownCameraError(RequestError):
     """A session asks for a camera that the fixture does not mount."""
 
@@ -64,6 +68,14 @@ class PromptAnsweredError(RequestError):
 
 class ActuatorSettingsError(RequestError):
     """The settings of an actuator or of a clock cannot be used."""
+
+
+class ChannelError(RequestError):
+    """A channel of notifications cannot be used as the home's settings name it."""
+
+
+class MetricsError(RequestError):
+    """The metrics cannot be served where the home's settings say."""
 
 
 class CameraError(CaptureError):
