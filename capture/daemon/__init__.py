@@ -1,0 +1,1 @@
+"""The daemon: has what is due happen, unattended; knows no home and no command line."""
