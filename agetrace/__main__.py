@@ -6,8 +6,10 @@ import sys
 from typing import Final
 
 _EXTRAS: Final = {
+    "apprise": "daemon",
     "jinja2": "reports",
     "matplotlib": "reports",
+    "prometheus_client": "daemon",
     "psycopg": "postgresql",
     "safetensors": "training",
     "torch": "training",

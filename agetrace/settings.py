@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from agetrace.errors import HomeError
 
@@ -46,6 +47,26 @@ patience_s = 3600
 # How long a camera that does not answer is tried again before it counts as lost.
 [cameras]
 patience_s = 15
+
+# Who is told of what needs somebody: names of environment variables that keep the addresses of
+# channels, in the form that apprise documents. The addresses are secrets and don't belong here.
+[notifications]
+# channels = { lab = "AGETRACE_NOTIFY_LAB" }
+
+# What `agetrace daemon health` and the notifications find too little, too long or too late.
+[health]
+free_gb = 10                # free space of store and spool
+good_session_days = 3       # without a completed session although one was due
+daemon_silent_s = 300       # since the daemon last worked
+overdue_s = 600             # after its window, an occurrence that nobody said anything about
+outbox_stuck_s = 3600       # a message that is not sent
+failed_job_days = 7         # how long a job that failed last is spoken of
+
+# Log lines on standard error: of the daemon as "json", of other commands only where --log-format or
+# format asks for them.
+[logs]
+# format = "plain"
+level = "info"
 
 # Who changes the scene: an operator is asked unless a fixture has an actuator of its own.
 # [actuators.my-fixture]
@@ -133,6 +154,39 @@ class CamerasSettings(_Section):
     patience_s: Annotated[float, Field(ge=0)] = 15.0
 
 
+def _is_variable_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError(
+            "not the name of an environment variable; the address itself is a secret and belongs"
+            " into the variable"
+        )
+    return text
+
+
+class NotificationSettings(_Section):
+    """Channels over which people are told, each with the variable that keeps its address."""
+
+    channels: dict[str, Annotated[str, AfterValidator(_is_variable_name)]] = {}
+
+
+class HealthSettings(_Section):
+    """From when on something is worth telling people."""
+
+    free_gb: Annotated[float, Field(ge=0)] = 10.0
+    good_session_days: Annotated[float, Field(gt=0)] = 3.0
+    daemon_silent_s: Annotated[float, Field(gt=0)] = 300.0
+    overdue_s: Annotated[float, Field(ge=0)] = 600.0
+    outbox_stuck_s: Annotated[float, Field(gt=0)] = 3600.0
+    failed_job_days: Annotated[float, Field(gt=0)] = 7.0
+
+
+class LogSettings(_Section):
+    """Log lines; None has only the daemon write them."""
+
+    format: Literal["json", "plain"] | None = None
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
 class Settings(_Section):
     """Content of `agetrace.toml`."""
 
@@ -143,6 +197,9 @@ class Settings(_Section):
     clock: ClockSettings = ClockSettings()
     operator: OperatorSettings = OperatorSettings()
     cameras: CamerasSettings = CamerasSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    health: HealthSettings = HealthSettings()
+    logs: LogSettings = LogSettings()
     actuators: dict[str, Actuator] = {}
 
 
