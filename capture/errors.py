@@ -34,6 +34,18 @@ class ScheduleError(RequestError):
     """A schedule is malformed, or asks for something that there is not."""
 
 
+class UnknownScheduleError(RequestError):
+    """No schedule has the name that was given."""
+
+
+class UnknownOccurrenceError(RequestError):
+    """No occurrence has the name that was given."""
+
+
+class OccurrenceStateError(RequestError):
+    """An occurrence is in a state in which this cannot be done to it."""
+
+
 class UnknownCameraError(RequestError):
     """A session asks for a camera that the fixture does not mount."""
 
