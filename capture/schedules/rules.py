@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from cronsim.cronsim import Field as CronField
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -69,6 +70,7 @@ class CronRule(_Rule):
                 ' week, such as "0 6 * * MON"'
             )
         try:
+            _refuse_steps_through_one_value(expression)
             occurs = next(CronSim(expression, _ANY_MOMENT), None) is not None
         except CronSimError as error:
             raise ValueError(f"no cron expression: {str(error).lower()}") from None
@@ -258,6 +260,15 @@ def _after_gap(
         seconds, True, key=lambda s: _shown(before_gap + timedelta(seconds=s), zone) > local
     )
     return before_gap + timedelta(seconds=passed)
+
+
+def _refuse_steps_through_one_value(expression: str) -> None:
+    # the parser takes 5-5/10 for 5/10, which is 5-59/10
+    for field, text in zip(list(CronField)[1:], expression.upper().split(), strict=True):
+        for term in text.split(","):
+            span, step, _ = term.partition("/")
+            if step and "-" in span and len(field.parse(span)) == 1:
+                raise ValueError(f"{term} is a range of one value and has no steps: remove them")
 
 
 def _cron_times(expression: str, start: datetime, end: datetime) -> Iterator[datetime]:
