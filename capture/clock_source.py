@@ -38,3 +38,16 @@ class VirtualFixtureClock:
             raise ClockError(f"the simulated clock cannot be read: {error}") from None
         except (KeyError, ValueError):
             raise ClockError("the simulated clock answered without a civil_time") from None
+
+    def set(self, at: datetime) -> None:
+        """Set the civil time of the virtual fixture; from there it goes on.
+
+        Raises
+        ------
+        ClockError
+            If the endpoint does not take it, as outside the life of one of its cameras.
+        """
+        try:
+            self._endpoint.put("/civil-time", {"civil_time": as_utc(at).isoformat()})
+        except ControlFailedError as error:
+            raise ClockError(f"the simulated clock cannot be set: {error}") from None
