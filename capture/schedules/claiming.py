@@ -26,7 +26,6 @@ from capture.schedules.history import (
     settle,
 )
 from capture.schedules.reasons import FinalState, Reason
-from capture.schedules.results import result_of_sessions, unfinished_session
 from capture.schedules.schedule_states import description_of
 from capture.schedules.sweeping import fate, loaded_with, newest_event
 from datastore.catalogue import Catalogue
@@ -60,10 +59,6 @@ class ClaimedOccurrence:
         Whether another process began this attempt and did not end it.
     session_uuids
         Sessions that were begun for it, oldest first.
-    unfinished_session
-        The newest of them that was interrupted or whose process died; None if there is none.
-    result_so_far
-        What they amount to; None if there are none.
     """
 
     catalogue: Catalogue = field(repr=False)
@@ -84,8 +79,6 @@ class ClaimedOccurrence:
     attended_by: str | None
     is_taken_over: bool
     session_uuids: tuple[str, ...]
-    unfinished_session: str | None
-    result_so_far: Settlement | None
 
     def renew(self) -> None:
         """Hold the claim for another while, by the database's clock."""
@@ -296,6 +289,4 @@ def _claim(
         attended_by=None if attended is None else attended.by,
         is_taken_over=is_taken_over,
         session_uuids=tuple(session.uuid for session in occurrence.sessions),
-        unfinished_session=unfinished_session(occurrence),
-        result_so_far=result_of_sessions(transaction, occurrence),
     )

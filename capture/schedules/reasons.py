@@ -23,10 +23,8 @@ CancelledReason = Literal["schedule-paused", "schedule-retired", "cancelled-by-o
 AttemptReason = ExitReason | Literal["camera-unreachable", "request-refused"]
 """Why an attempt ended: its session's exit reason, or why none could begin."""
 
-WaitReason = Literal["equipment-busy", "draining", "interrupted"]
-"""What an occurrence waits for that no attempt was spent on."""
-
-Reason = MissedReason | CancelledReason | AttemptReason | WaitReason
+Reason = MissedReason | CancelledReason | AttemptReason
+"""Why an occurrence is in its state, or what it waits for."""
 
 FinalState = Literal["completed", "partial", "failed", "missed", "cancelled"]
 

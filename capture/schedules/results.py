@@ -29,15 +29,6 @@ def result_of_sessions(transaction: Transaction, occurrence: Occurrence) -> Sett
     return min(results, key=lambda result: _BEST_FIRST.index(result.state), default=None)
 
 
-def unfinished_session(occurrence: Occurrence) -> str | None:
-    """Return the newest session that can be gone on with; None if there is none."""
-    for session in reversed(occurrence.sessions):
-        end = _end_of(session)
-        if end is None or (end.detail or {}).get("exit_reason") in _CUT_SHORT:
-            return session.uuid
-    return None
-
-
 def _result_of(transaction: Transaction, session: Session) -> Settlement:
     end = _end_of(session)
     detail = {} if end is None else end.detail or {}
