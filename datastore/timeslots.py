@@ -34,6 +34,7 @@ from datastore.descriptions import read_description
 from datastore.errors import TimeslotSchemeError
 from datastore.locks import lock_until_commit
 from datastore.tables import Timeslot, TimeslotScheme
+from datastore.zones import ZoneName
 
 MOST_TIMESLOTS = 10_000
 """A scheme with more is a mistake in its dates."""
@@ -63,6 +64,8 @@ class Span(_Model):
 class _Named(_Model):
     name: str = Field(min_length=1)
     description: str | None = None
+    zone: ZoneName | None = None
+    """In which people see the timeslots; it changes nothing about their bounds."""
 
 
 class _Regular(_Named):
@@ -217,6 +220,7 @@ def add_scheme(catalogue: Catalogue, scheme: Scheme, at: datetime) -> int:
             TimeslotScheme(
                 name=scheme.name,
                 description=scheme.description,
+                zone=scheme.zone,
                 created_at=at,
                 timeslots=[
                     Timeslot(

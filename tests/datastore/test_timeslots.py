@@ -140,6 +140,18 @@ def test_a_scheme_is_added_and_found(catalogue: Catalogue) -> None:
     assert found.timeslots[11].ends_at == utc(2025, 1, 1)
 
 
+def test_a_zone_is_for_reading_and_moves_no_bound(catalogue: Catalogue) -> None:
+    there = monthly().model_copy(update={"name": "there", "zone": "Asia/Tokyo"})
+    add_scheme(catalogue, monthly(), NOW)
+    add_scheme(catalogue, MonthlyScheme.model_validate(there.model_dump()), NOW)
+    with catalogue.reading() as session:
+        here, found = find_scheme(session, "months"), find_scheme(session, "there")
+    assert (here.zone, found.zone) == (None, "Asia/Tokyo")
+    assert [(slot.starts_at, slot.ends_at) for slot in found.timeslots] == [
+        (slot.starts_at, slot.ends_at) for slot in here.timeslots
+    ]
+
+
 def test_a_scheme_never_changes(catalogue: Catalogue) -> None:
     add_scheme(catalogue, monthly(), NOW)
     with pytest.raises(TimeslotSchemeError, match="never change"):
@@ -206,6 +218,10 @@ timeslots:
             "timeslot 1 must end later than it starts",
         ),
         ("division: weekly\ncolour: red", "colour: Extra inputs are not permitted"),
+        (
+            "division: weekly\nname: s\nzone: Mars/Olympus\nstart: 2024-01-01\nend: 2025-01-01",
+            "zone: 'Mars/Olympus' is no IANA time zone",
+        ),
         ("[", "is no YAML"),
     ],
 )

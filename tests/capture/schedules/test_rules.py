@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -199,7 +199,7 @@ def test_it_makes_no_difference_where_an_expansion_stops_and_goes_on(
     assert [moment for part in parts for moment in part] == whole
 
 
-FREQUENCIES = {"months": MONTHLY, "weeks": WEEKLY, "days": DAILY}
+FREQUENCIES: dict[str, Literal[1, 2, 3]] = {"months": MONTHLY, "weeks": WEEKLY, "days": DAILY}
 
 
 @settings(max_examples=60, deadline=None)
