@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,7 +15,9 @@ _OF_THIS_HOST: Final = {"localtime", "Factory"}
 """Names that mean another zone on every computer."""
 
 
+@cache
 def _known_zone(name: str) -> str:
+    # listing the zones reads hundreds of files
     if name in _OF_THIS_HOST or name not in available_timezones():
         raise ValueError(
             f"{name!r} is no IANA time zone: write one such as Europe/Berlin, Asia/Tokyo or UTC"
