@@ -32,12 +32,13 @@ def run_recipe(
     fixture_name: str | None = None,
     serials: Sequence[str] | None = None,
     operator: str | None = None,
+    occurrence_id: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     stop: threading.Event | None = None,
     begun: Callable[[str], None] | None = None,
     use_references: bool = True,
 ) -> SessionOutcome:
-    """Run one session as the home's settings say.
+    """Run one session as the home's settings say; parameters as `capture.sessions.run_session`.
 
     Raises
     ------
@@ -61,6 +62,7 @@ def run_recipe(
         spool_folder=home.spool_root,
         serials=serials,
         operator=operator,
+        occurrence_id=occurrence_id,
         progress=progress,
         stop=stop,
         operator_patience_s=home.settings.operator.patience_s,

@@ -48,6 +48,12 @@ patience_s = 3600
 [cameras]
 patience_s = 15
 
+# How often `agetrace daemon run` looks for what is due, and how far ahead due times get their rows.
+[daemon]
+tick_s = 10
+horizon_days = 14
+# metrics_port = 9464         # Prometheus metrics for this computer alone; none without it
+
 # Who is told of what needs somebody: names of environment variables that keep the addresses of
 # channels, in the form that apprise documents. The addresses are secrets and don't belong here.
 [notifications]
@@ -154,6 +160,14 @@ class CamerasSettings(_Section):
     patience_s: Annotated[float, Field(ge=0)] = 15.0
 
 
+class DaemonSettings(_Section):
+    """How the daemon works."""
+
+    tick_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    horizon_days: Annotated[float, Field(gt=0, le=3660)] = 14.0
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
 def _is_variable_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
         raise ValueError(
@@ -197,6 +211,7 @@ class Settings(_Section):
     clock: ClockSettings = ClockSettings()
     operator: OperatorSettings = OperatorSettings()
     cameras: CamerasSettings = CamerasSettings()
+    daemon: DaemonSettings = DaemonSettings()
     notifications: NotificationSettings = NotificationSettings()
     health: HealthSettings = HealthSettings()
     logs: LogSettings = LogSettings()

@@ -10,6 +10,7 @@ import typer
 from agetrace.cli import (
     camera,
     catalogue,
+    daemon,
     dataset,
     defects,
     demo,
@@ -64,6 +65,7 @@ app.add_typer(scene.app, name="scene")
 app.add_typer(timeslot.app, name="timeslot")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(session.app, name="session")
+app.add_typer(daemon.app, name="daemon")
 app.add_typer(verdict.app, name="verdict")
 app.add_typer(imports.app, name="import")
 app.add_typer(dataset.app, name="dataset")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -59,6 +59,10 @@ class Counts:
     failed_passes: int = 0
     sessions: int = 0
     clock_jumps: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts as JSON values."""
+        return asdict(self)
 
 
 class DaemonService:
