@@ -87,6 +87,7 @@ class ClaimedJob:
         self.attempt = job.attempts
         self.log = str(job.log)
         self.nice = definition.nice
+        self.mark = _mark(job)
 
     def renew(self) -> None:
         """Hold the claim for another while, even if it had run out, unless somebody took it.
@@ -187,7 +188,7 @@ def fail_abandoned(
     holder: str,
     kept: str | None,
 ) -> list[str]:
-    """End the attempts whose daemon died; return the UUIDs of their jobs.
+    """End the attempts whose daemon died; return the marks of their processes.
 
     An attempt is abandoned if its claim ran out, or if its holder was a process of this host that
     no longer runs. It is tried again as its definition says.
@@ -219,6 +220,7 @@ def fail_abandoned(
             definition = definitions.get(job.name)
             if definition is None and not _is_of_this_host(before):
                 continue
+            mark = _mark(job)
             resources = (f"{_PREFIX}{job.uuid}",)
             if lease is not None:
                 Lease(catalogue, resources, before, lease.fencing_token).release_within(transaction)
@@ -237,7 +239,7 @@ def fail_abandoned(
                 ),
             )
             Lease(catalogue, resources, holder, token).release_within(transaction)
-            ended.append(job.uuid)
+            ended.append(mark)
     return ended
 
 
@@ -272,6 +274,11 @@ def _works_here(transaction: Transaction, is_wanted: ColumnElement[bool]) -> boo
     held = LeaseRow.expires_at > database_now(transaction)
     holders = transaction.scalars(select(LeaseRow.holder).where(is_wanted, held))
     return any(_is_of_this_host(holder) and not is_abandoned(holder) for holder in holders)
+
+
+def _mark(job: Job) -> str:
+    # of the attempt: what an abandoned one left must not be taken for the next one's
+    return f"{job.uuid}.{job.attempts}"
 
 
 def _is_of_this_host(holder: str) -> bool:

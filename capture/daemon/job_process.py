@@ -20,7 +20,7 @@ from capture.daemon.job_logs import BoundedLog
 from datastore.clocks import Deadline
 
 JOB_VARIABLE: Final = "AGETRACE_JOB"
-"""Environment variable by which every process that a job started can be told."""
+"""Environment variable by which every process that an attempt started can be told."""
 
 _OF_THE_DAEMON_ALONE: Final = frozenset({"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"})
 _CHUNK_BYTES: Final = 1 << 16
@@ -38,8 +38,8 @@ class JobProcess:
     ----------
     arguments
         The whole command.
-    job_uuid
-        The job that it belongs to.
+    mark
+        Tells its processes from all others: the attempt of a job.
     folder
         Folder that it works in.
     log
@@ -54,12 +54,12 @@ class JobProcess:
     """
 
     def __init__(
-        self, arguments: Sequence[str], *, job_uuid: str, folder: Path, log: BoundedLog, nice: int
+        self, arguments: Sequence[str], *, mark: str, folder: Path, log: BoundedLog, nice: int
     ) -> None:
         kept = {
             name: value for name, value in os.environ.items() if name not in _OF_THE_DAEMON_ALONE
         }
-        self._job_uuid = job_uuid
+        self._mark = mark
         self._log = log
         self.log_problem: str | None = None
         self._process = subprocess.Popen(  # noqa: S603 (an argument list of the home's settings)
@@ -68,7 +68,7 @@ class JobProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env={**kept, JOB_VARIABLE: job_uuid, "PYTHONUNBUFFERED": "1"},
+            env={**kept, JOB_VARIABLE: mark, "PYTHONUNBUFFERED": "1"},
             start_new_session=True,
             bufsize=0,
         )
@@ -110,7 +110,7 @@ class JobProcess:
         # until it is reaped its number cannot be anybody else's
         self._signal_group(signal.SIGKILL)
         status = self._process.wait()
-        kill_processes_of(self._job_uuid)
+        kill_processes_of(self._mark)
         last = Deadline.after(_LAST_WORDS_S)
         while not self._is_silent and not last.expired:
             self.look(last.remaining())
@@ -139,13 +139,13 @@ class JobProcess:
             os.killpg(self._process.pid, number)
 
 
-def kill_processes_of(job_uuid: str) -> int:
-    """Kill every process of this host that a job started, and return how many there were.
+def kill_processes_of(mark: str) -> int:
+    """Kill every process of this host that an attempt of a job started, and return how many there were.
 
     They are told by their environment, which they inherit, so that neither a session of its own nor
     a number that was given again leads astray.
     """
-    mark = f"{JOB_VARIABLE}={job_uuid}".encode()
+    wanted = f"{JOB_VARIABLE}={mark}".encode()
     killed = 0
     for folder in Path("/proc").glob("[0-9]*"):
         pid = int(folder.name)
@@ -153,7 +153,7 @@ def kill_processes_of(job_uuid: str) -> int:
         with contextlib.suppress(OSError):
             descriptor = os.pidfd_open(pid)
             try:
-                if pid != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                if pid != os.getpid() and wanted in (folder / "environ").read_bytes().split(b"\0"):
                     signal.pidfd_send_signal(descriptor, signal.SIGKILL)
                     killed += 1
             finally:

@@ -35,7 +35,9 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, Deadline
 from datastore.errors import DatastoreError, LeaseLostError
 
-_RENEWED_EVERY_S: Final = LEASE_S / 4
+RENEWED_EVERY_S: Final = LEASE_S / 4
+"""How often a claim is renewed while its command runs."""
+
 _WRITTEN_AGAIN_AFTER_S: Final = 2.0
 _REFUSED: Final = 2
 _LAST_LINE_BYTES: Final = 2000
@@ -64,6 +66,8 @@ class JobRunner:
         Tells the civil time of what happens to a job.
     grace_s
         How long a command may take to end after SIGTERM, in seconds.
+    renewed_every_s
+        How often the claim is renewed.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class JobRunner:
         log_folder: Path,
         clock: CivilClock,
         grace_s: float = 10.0,
+        renewed_every_s: float = RENEWED_EVERY_S,
     ) -> None:
         self._catalogue = catalogue
         self._definitions = dict(definitions)
@@ -84,6 +89,7 @@ class JobRunner:
         self._log_folder = log_folder
         self._clock = clock
         self._grace_s = grace_s
+        self._renewed_every_s = renewed_every_s
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._running: str | None = None
@@ -137,11 +143,11 @@ class JobRunner:
 
     def _settle_abandoned(self, now: datetime) -> None:
         kept = self._running if self.is_busy else None
-        for uuid in fail_abandoned(
+        for mark in fail_abandoned(
             self._catalogue, self._definitions, now=now, holder=this_process(), kept=kept
         ):
-            killed = kill_processes_of(uuid)
-            _LOG.warning("job-abandoned", job=uuid, processes_killed=killed)
+            killed = kill_processes_of(mark)
+            _LOG.warning("job-abandoned", attempt=mark, processes_killed=killed)
 
     def _work(self, claim: ClaimedJob) -> None:
         with structlog.contextvars.bound_contextvars(job=claim.uuid, job_name=claim.name):
@@ -166,7 +172,7 @@ class JobRunner:
         try:
             process = JobProcess(
                 [*self._command, *claim.command],
-                job_uuid=claim.uuid,
+                mark=claim.mark,
                 folder=self._folder,
                 log=log,
                 nice=claim.nice,
@@ -183,7 +189,7 @@ class JobRunner:
 
     def _watch(self, claim: ClaimedJob, process: JobProcess, log: Path) -> Attempt:
         limit = Deadline.after(claim.limit_s)
-        renewal = Deadline.after(_RENEWED_EVERY_S)
+        renewal = Deadline.after(self._renewed_every_s)
         try:
             while process.is_running:
                 process.look()
@@ -196,7 +202,7 @@ class JobRunner:
                     return Attempt("failed", "limit-exceeded", detail)
                 if renewal.expired:
                     self._renew(claim)
-                    renewal = Deadline.after(_RENEWED_EVERY_S)
+                    renewal = Deadline.after(self._renewed_every_s)
         except BaseException:
             process.reap()
             raise
