@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -79,6 +79,11 @@ level = "info"
 # kind = "command"                                  # or "http", "virtual" with a url, "prompt"
 # set_scene = ["/usr/local/bin/carousel", "{scene}"]
 # set_cap = ["/usr/local/bin/cap", "{state}"]
+
+# What the daemon runs by itself: the arguments that follow `agetrace`, and what calls for them.
+# [jobs.extract-defects]
+# command = ["defects", "extract"]
+# after = "dark-session"        # or "session"; or when_timeslot_closes = "SCHEME"; or rule and zone
 """
 
 
@@ -216,6 +221,8 @@ class Settings(_Section):
     health: HealthSettings = HealthSettings()
     logs: LogSettings = LogSettings()
     actuators: dict[str, Actuator] = {}
+    jobs: dict[str, dict[str, Any]] = {}
+    """What the daemon runs by itself, as written; `agetrace.jobs` reads it where it matters."""
 
 
 @dataclass(frozen=True)
@@ -251,6 +258,16 @@ class Home:
     def work_root(self) -> Path:
         """Folder of decoded frames and runs in hand; deleting it costs only time."""
         return (self.folder / "work").resolve()
+
+    @property
+    def log_root(self) -> Path:
+        """Folder of what commands said that nobody watched."""
+        return (self.folder / "logs").resolve()
+
+    @property
+    def backup_root(self) -> Path:
+        """Folder of backups where a command names no other."""
+        return (self.folder / "backups").resolve()
 
     def open_catalogue(self) -> Catalogue:
         """Open the catalogue and its store.

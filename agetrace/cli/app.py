@@ -19,6 +19,7 @@ from agetrace.cli import (
     fixture,
     home,
     imports,
+    job,
     recipe,
     scene,
     session,
@@ -71,3 +72,4 @@ app.add_typer(imports.app, name="import")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(defects.app, name="defects")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(job.app, name="job")

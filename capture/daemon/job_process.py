@@ -140,7 +140,7 @@ class JobProcess:
 
 
 def kill_processes_of(mark: str) -> int:
-    """Kill every process of this host that an attempt of a job started, and return how many there were.
+    """Kill every process of this host that an attempt of a job started; return how many.
 
     They are told by their environment, which they inherit, so that neither a session of its own nor
     a number that was given again leads astray.

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import structlog
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from capture.daemon.job_claims import (
@@ -31,6 +30,7 @@ from capture.daemon.job_process import JobProcess, kill_processes_of
 from capture.daemon.jobs import plan_jobs
 from capture.errors import ClockError
 from capture.leasing import this_process
+from capture.logs import get_logger
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, Deadline
 from datastore.errors import DatastoreError, LeaseLostError
@@ -44,7 +44,7 @@ _LAST_LINE_BYTES: Final = 2000
 _LAST_LINE_LENGTH: Final = 300
 _OUTAGES: Final = (DatastoreError, PoolTimeoutError, ClockError)
 
-_LOG = structlog.get_logger(__name__)
+_LOG = get_logger(__name__)
 
 
 class JobRunner:
@@ -150,17 +150,15 @@ class JobRunner:
             _LOG.warning("job-abandoned", attempt=mark, processes_killed=killed)
 
     def _work(self, claim: ClaimedJob) -> None:
-        with structlog.contextvars.bound_contextvars(job=claim.uuid, job_name=claim.name):
-            _LOG.info("job-begins", attempt=claim.attempt, subject=claim.subject)
-            try:
-                attempt = self._execute(claim)
-            except LeaseLostError as error:
-                _LOG.warning("job-taken-over", error=str(error))
-                return
-            _LOG.info(
-                "job-ended", state=attempt.state, reason=attempt.reason, detail=attempt.detail
-            )
-            self._settle(claim, attempt)
+        log = _LOG.bind(job=claim.uuid, job_name=claim.name)
+        log.info("job-begins", attempt=claim.attempt, subject=claim.subject)
+        try:
+            attempt = self._execute(claim)
+        except LeaseLostError as error:
+            log.warning("job-taken-over", error=str(error))
+            return
+        log.info("job-ended", state=attempt.state, reason=attempt.reason, detail=attempt.detail)
+        self._settle(claim, attempt)
 
     def _execute(self, claim: ClaimedJob) -> Attempt:
         path = log_path(self._log_folder, claim.log)
@@ -214,7 +212,7 @@ class JobRunner:
         except LeaseLostError:
             raise
         except _OUTAGES as error:
-            _LOG.warning("job-not-renewed", error=str(error))
+            _LOG.warning("job-not-renewed", job=claim.uuid, error=str(error))
 
     def _settle(self, claim: ClaimedJob, attempt: Attempt) -> None:
         """Write down how an attempt ended, again and again while the catalogue is away."""
@@ -222,13 +220,13 @@ class JobRunner:
             try:
                 claim.settle(attempt, self._clock.now())
             except LeaseLostError as error:
-                _LOG.warning("job-taken-over", error=str(error))
+                _LOG.warning("job-taken-over", job=claim.uuid, error=str(error))
             except _OUTAGES as error:
-                _LOG.warning("job-end-kept", error=str(error))
+                _LOG.warning("job-end-kept", job=claim.uuid, error=str(error))
                 if not self._stop.wait(_WRITTEN_AGAIN_AFTER_S):
                     continue
                 # the next daemon finds it running under a dead one
-                _LOG.error("job-end-lost", state=attempt.state, error=str(error))
+                _LOG.error("job-end-lost", job=claim.uuid, state=attempt.state)
             return
 
 
