@@ -100,7 +100,7 @@ class ClaimedOccurrence:
         """
         with self._fenced() as (transaction, occurrence):
             settlement = Settlement(state, reason, detail)
-            settled = settle(transaction, occurrence, settlement, at=at, by=self.lease.holder)
+            settled = settle(occurrence, settlement, at=at, by=self.lease.holder)
             record_settled(transaction, [settled], at=at, by=self.lease.holder)
             return settled
 
@@ -118,10 +118,9 @@ class ClaimedOccurrence:
         at
             Civil time.
         """
-        with self._fenced() as (transaction, occurrence):
+        with self._fenced() as (_, occurrence):
             occurrence.attempts -= 1
             put_back(
-                transaction,
                 occurrence,
                 "waiting",
                 at=at,
@@ -135,9 +134,8 @@ class ClaimedOccurrence:
         self, reason: Reason, detail: str | None, *, not_before: datetime | None, at: datetime
     ) -> None:
         """Put the occurrence back after a failed attempt, for another one; parameters as `wait`."""
-        with self._fenced() as (transaction, occurrence):
+        with self._fenced() as (_, occurrence):
             put_back(
-                transaction,
                 occurrence,
                 "pending",
                 at=at,
@@ -194,7 +192,6 @@ def claim_next(
         chosen, waiting = _choose(transaction, now, busy_fixtures)
         for occurrence in waiting:
             put_back(
-                transaction,
                 occurrence,
                 "waiting",
                 at=now,
@@ -259,14 +256,14 @@ def _claim(
     lease = take(catalogue, transaction, occurrence.uuid, holder, lease_s)
     if is_taken_over:
         detail = f"{former} ended, or lost the claim, without saying what became of it."
-        note(transaction, occurrence, "taken-over", at=now, by=holder, detail=detail)
+        note(occurrence, "taken-over", at=now, by=holder, detail=detail)
     else:
         occurrence.state = "claimed"
         occurrence.attempts += 1
         occurrence.reason = None
         occurrence.detail = None
         occurrence.not_before = None
-        note(transaction, occurrence, "claimed", at=now, by=holder)
+        note(occurrence, "claimed", at=now, by=holder)
     schedule = occurrence.schedule
     description = description_of(schedule)
     attended = newest_event(occurrence, "attended")

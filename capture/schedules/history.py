@@ -59,7 +59,6 @@ def hold_schedules(transaction: Transaction) -> None:
 
 
 def note(
-    transaction: Transaction,
     occurrence: Occurrence,
     name: OccurrenceEventName,
     *,
@@ -71,12 +70,9 @@ def note(
     """Write something that happened to an occurrence."""
     event = OccurrenceEvent(name=name, at=at, by=by, reason=reason, detail=detail)
     occurrence.events.append(event)
-    # the number of an event is its place in the history
-    transaction.flush()
 
 
 def put_back(
-    transaction: Transaction,
     occurrence: Occurrence,
     name: OccurrenceEventName,
     *,
@@ -98,11 +94,10 @@ def put_back(
     occurrence.reason = reason
     occurrence.detail = detail
     occurrence.not_before = not_before
-    note(transaction, occurrence, name, at=at, by=by, reason=reason, detail=detail)
+    note(occurrence, name, at=at, by=by, reason=reason, detail=detail)
 
 
 def settle(
-    transaction: Transaction,
     occurrence: Occurrence,
     settlement: Settlement,
     *,
@@ -123,7 +118,6 @@ def settle(
     occurrence.not_before = None
     occurrence.settled_at = at
     note(
-        transaction,
         occurrence,
         settlement.state,
         at=at,

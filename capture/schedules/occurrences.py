@@ -84,7 +84,7 @@ def attend(
                 f"the schedule {row.schedule.name} needs no operator: occurrence {row.uuid} begins"
                 " by itself"
             )
-        note(transaction, row, "attended", at=at, by=operator)
+        note(row, "attended", at=at, by=operator)
         entry = {"occurrence": row.uuid, "operator": operator}
         audit.append(transaction, "occurrence.attend", entry, at)
         return record_of(row)
@@ -123,7 +123,7 @@ def cancel(
         by = f" by {operator}" if operator else ""
         why = f": {reason}" if reason else ""
         settlement = Settlement("cancelled", "cancelled-by-operator", f"It was cancelled{by}{why}.")
-        settled = settle(transaction, row, settlement, at=at, by=operator)
+        settled = settle(row, settlement, at=at, by=operator)
         entry = {"occurrence": row.uuid, "operator": operator, "reason": reason}
         audit.append(transaction, "occurrence.cancel", entry, at)
         record_settled(transaction, [settled], at=at, by=operator)

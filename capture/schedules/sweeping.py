@@ -100,7 +100,7 @@ def sweep_within(
     for row in _load(transaction, ids):
         settlement = fate(transaction, row, now, reason_missed)
         if settlement is not None:
-            settled.append(settle(transaction, row, settlement, at=now, by=by))
+            settled.append(settle(row, settlement, at=now, by=by))
     record_settled(transaction, settled, at=now, by=by)
     return settled
 
