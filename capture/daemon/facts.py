@@ -255,9 +255,7 @@ def jobs_failing(transaction: Transaction, since: datetime) -> list[JobFacts]:
             select(Job.name, func.max(Job.ended_at))
             .where(Job.state == "completed", Job.name.in_(newest), Job.ended_at >= since)
             .group_by(Job.name)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     return [
         job
