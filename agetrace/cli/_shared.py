@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from agetrace.settings import Home
     from datastore.catalogue import Catalogue
 
@@ -58,6 +60,27 @@ def read_text(file: Path) -> str:
         raise RequestError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise RequestError(f"{file}: not a text file in UTF-8") from None
+
+
+def parse_time(option: str, text: str | None) -> datetime | None:
+    """Return the aware time that an option was given, in UTC if it names no zone.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none; names the option.
+    """
+    if text is None:
+        return None
+    from datetime import UTC, datetime
+
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no ISO 8601 time such as 2026-01-31T12:00:00+00:00", param_hint=option
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def login() -> str | None:

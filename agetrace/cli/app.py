@@ -20,8 +20,10 @@ from agetrace.cli import (
     home,
     imports,
     job,
+    occurrence,
     recipe,
     scene,
+    schedule,
     session,
     shots,
     timeslot,
@@ -67,6 +69,8 @@ app.add_typer(timeslot.app, name="timeslot")
 app.add_typer(recipe.app, name="recipe")
 app.add_typer(session.app, name="session")
 app.add_typer(daemon.app, name="daemon")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(occurrence.app, name="occurrence")
 app.add_typer(verdict.app, name="verdict")
 app.add_typer(imports.app, name="import")
 app.add_typer(dataset.app, name="dataset")

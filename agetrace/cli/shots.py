@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from agetrace.cli._shared import JsonOption, catalogue_of, print_records
+from agetrace.cli._shared import JsonOption, catalogue_of, parse_time, print_records
 
 _COLUMNS = [
     "id", "camera_serial", "kind", "scene", "timeslot", "triggered_at", "exposure_s", "iso",
@@ -46,8 +45,8 @@ def shots(
         scenes=tuple(scene or ()),
         timeslots=tuple(timeslot or ()),
         session=session,
-        since=_time("--since", since),
-        until=_time("--until", until),
+        since=parse_time("--since", since),
+        until=parse_time("--until", until),
         isos=tuple(iso or ()),
         exposures_s=tuple(_exposure_s(text) for text in exposure or ()),
         states=tuple(state or ()),
@@ -60,20 +59,6 @@ def shots(
         print_records(
             (record.to_json() for record in records), _COLUMNS, as_json=as_json, as_csv=as_csv
         )
-
-
-def _time(option: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    from datetime import UTC
-
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no ISO 8601 time such as 2026-01-31T12:00:00+00:00", param_hint=option
-        ) from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _exposure_s(text: str) -> float:
