@@ -37,6 +37,10 @@ class NetworkFileSystemError(RequestError):
     """An SQLite catalogue lies on a file system whose locks several hosts cannot trust."""
 
 
+class BackupRefusedError(RequestError):
+    """A catalogue cannot be backed up in this way, or to this place."""
+
+
 class CatalogueUnavailableError(DatastoreError):
     """The catalogue's database cannot be reached or opened."""
 

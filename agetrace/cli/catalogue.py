@@ -1,12 +1,15 @@
-"""`agetrace catalogue`: the revision and integrity of the catalogue."""
+"""`agetrace catalogue`: the revision, integrity and backups of the catalogue."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from agetrace.cli._shared import JsonOption, catalogue_of, home_of, print_json, say
 
-app = typer.Typer(no_args_is_help=True, help="Upgrade and check the catalogue.")
+app = typer.Typer(no_args_is_help=True, help="Upgrade, check and back up the catalogue.")
 
 
 @app.command()
@@ -46,3 +49,32 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
         say(str(found))
     if breaks:
         raise typer.Exit(1)
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where it goes; `backups` in the home otherwise.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="Remove older backups there until so many are left.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy an SQLite catalogue, checked, while it is in use; the audit's head lies beside it.
+
+    Example: agetrace catalogue backup /mnt/backups/lab --keep 14
+    """
+    from datastore.backup import back_up
+    from datastore.clocks import HostClock
+
+    home = home_of(context)
+    made = back_up(home.database_url, folder or home.backup_root, at=HostClock().now(), keep=keep)
+    if as_json:
+        print_json(made.to_json())
+        return
+    say(f"backed up to {made.path} ({made.bytes / 1e6:.1f} MB)")
+    say(f"audit head {made.audit_head} after {made.audit_entries} entries")
+    for path in made.removed:
+        say(f"removed {path}")
