@@ -1,0 +1,212 @@
+"""`agetrace daemon`: real processes carry out what is due, and are stopped in every way."""
+
+from __future__ import annotations
+
+import itertools
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from agetrace.settings import create_home, load_home
+from capture.attendance import state_of
+from datastore.catalogue import Catalogue
+from datastore.equipment import add_fixture, read_description
+from datastore.tables import Daemon, Session, Shot
+from tests.support.command_line import CommandLine
+from tests.support.notify_socket import NotifySocket
+from tests.support.schedules import Became, dark_recipe, occurrences, schedule
+from tests.support.virtual import RunningFixture, running_fixture, small_description
+
+PATIENCE_S = 40
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+SHOTS = 8
+
+
+def wait_for(condition: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE_S
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A home on a virtual fixture, and a noon when something is due."""
+
+    command_line: CommandLine
+    virtual: RunningFixture
+    catalogue: Catalogue
+    noon: datetime
+
+    @contextmanager
+    def running(self, notify: NotifySocket | None = None) -> Iterator[subprocess.Popen[str]]:
+        """Start a daemon as a service manager does; whatever is left of it is killed at the end."""
+        environment = dict(self.command_line.environment)
+        environment.pop("NOTIFY_SOCKET", None)
+        if notify is not None:
+            environment["NOTIFY_SOCKET"] = notify.address
+        with subprocess.Popen(
+            self.command_line.command("daemon", "run", "--json"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def schedule(self, count: int, exposure: str = "1/30", **fields: Any) -> None:
+        """Have dark fields be due at noon, in a minute."""
+        now = self.noon - timedelta(minutes=1)
+        self.virtual.put("/civil-time", {"civil_time": now.isoformat()})
+        schedule(self.catalogue, now, dark_recipe(count, exposure), **fields)
+
+    def first(self) -> Became:
+        """Return what became of what was due first."""
+        return wait_for(lambda: occurrences(self.catalogue))[0]
+
+    def shots(self) -> list[tuple[str, str | None]]:
+        """Return state and verdict of every shot."""
+        with self.catalogue.reading() as transaction:
+            return [
+                (shot.events[-1].name, shot.verdicts[-1].verdict if shot.verdicts else None)
+                for shot in transaction.scalars(select(Shot).order_by(Shot.id))
+            ]
+
+    def registered(self) -> int:
+        """Return how many shots are registered."""
+        return sum(state == "registered" for state, _ in self.shots())
+
+    def daemons(self) -> list[str]:
+        """Return the states of all daemons."""
+        with self.catalogue.reading() as transaction:
+            return list(transaction.scalars(select(Daemon.state).order_by(Daemon.id)))
+
+    def sessions(self) -> list[tuple[str, str]]:
+        """Return UUID and state of every session."""
+        with self.catalogue.reading() as transaction:
+            return [
+                (session.uuid, state_of(transaction, session.id))
+                for session in transaction.scalars(select(Session).order_by(Session.id))
+            ]
+
+
+@pytest.fixture(scope="module")
+def virtual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFixture]:
+    """Run one camera; a minute takes a bit more than a second."""
+    description = small_description({"width": 192, "height": 128}, exposure_time_scale=0.02)
+    with running_fixture(tmp_path_factory.mktemp("virtual"), description) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def noons() -> Iterator[datetime]:
+    return (NOON + timedelta(days=3 * number) for number in itertools.count())
+
+
+@pytest.fixture
+def desk(virtual: RunningFixture, noons: Iterator[datetime], tmp_path: Path) -> Iterator[Desk]:
+    folder = create_home(tmp_path / "lab").folder
+    (folder / "agetrace.toml").write_text(
+        f"""\
+[clock]
+source = "simulated"
+url = "{virtual.control_url}"
+[cameras]
+patience_s = 1
+[daemon]
+tick_s = 0.3
+[actuators.virtual]
+kind = "virtual"
+url = "{virtual.control_url}"
+"""
+    )
+    noon = next(noons)
+    with load_home(folder).open_catalogue() as catalogue:
+        add_fixture(catalogue, read_description(virtual.fixture_file), noon - timedelta(days=1))
+        yield Desk(CommandLine(folder), virtual, catalogue, noon)
+
+
+def test_a_service_carries_out_what_is_due_and_ends_when_it_is_told_to(desk: Desk) -> None:
+    desk.schedule(2)
+    with NotifySocket() as notify, desk.running(notify) as process:
+        notify.wait_for(lambda said: "READY=1" in said)
+        wait_for(lambda: desk.first().state == "completed")
+        alive = notify.receive().count("WATCHDOG=1")
+        notify.wait_for(lambda said: said.count("WATCHDOG=1") > alive + 3)
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        said = notify.receive()
+    assert process.returncode == 0, err
+    assert '"sessions": 1' in out
+    assert said.index("READY=1") < said.index("STOPPING=1")
+    assert any("running daily" in text for text in said)
+    assert desk.daemons() == ["stopped"]
+    became = desk.first()
+    assert (became.reason, became.attempts) == ("completed", 1)
+    assert became.events == ["pending", "claimed", "completed"]
+    assert became.sessions == [uuid for uuid, _ in desk.sessions()]
+    assert desk.shots() == [("registered", "accepted")] * 2
+    assert became.settled_at is not None and became.settled_at > desk.noon
+    # the days to come wait already
+    assert {later.state for later in occurrences(desk.catalogue)[1:]} == {"pending"}
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_another_daemon_goes_on_with_the_session_of_one_that_ended(
+    desk: Desk, how: signal.Signals
+) -> None:
+    desk.schedule(SHOTS, "15")
+    with desk.running() as process:
+        wait_for(lambda: desk.registered() >= 2)
+        process.send_signal(how)
+        if how == signal.SIGTERM:
+            time.sleep(0.02)
+            process.send_signal(how)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == (0 if how == signal.SIGTERM else -how)
+    became, shots = desk.first(), desk.shots()
+    assert 2 <= len(shots) < SHOTS
+    if how == signal.SIGTERM:
+        assert (became.state, became.reason, became.attempts) == ("pending", "interrupted", 0)
+        assert {state for state, _ in shots} == {"registered"}
+        assert desk.daemons() == ["stopped"]
+    else:
+        assert became.state == "claimed"
+        assert desk.daemons() == ["running"]
+    with desk.running() as process:
+        wait_for(lambda: desk.first().state not in ("pending", "claimed"))
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    became = desk.first()
+    assert (became.state, became.reason, became.attempts) == ("completed", "completed", 1)
+    taken_up = ["waiting", "claimed"] if how == signal.SIGTERM else ["taken-over"]
+    assert became.events == ["pending", "claimed", *taken_up, "completed"]
+    assert desk.sessions() == [(became.sessions[0], "completed")]
+    accepted = [verdict for _, verdict in desk.shots() if verdict == "accepted"]
+    assert len(accepted) == SHOTS
+    assert desk.daemons() == ["stopped", "stopped"]
+
+
+def test_ctrl_c_ends_a_daemon_as_interrupted(desk: Desk) -> None:
+    with NotifySocket() as notify, desk.running(notify) as process:
+        notify.wait_for(lambda said: "READY=1" in said)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, err
+    assert desk.daemons() == ["stopped"]
