@@ -155,6 +155,30 @@ class LocalStore:
         _require_hash(found, sha256, str(self.path(sha256)))
         return data
 
+    def set_aside(self, sha256: str) -> Path:
+        """Move a damaged file out of the way, and return where it lies from now on.
+
+        Damaged bytes are evidence and are kept.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the store does not hold it.
+        """
+        self._make_folder(self._quarantine)
+        damaged = self.path(sha256)
+        kept = self._quarantine / f"{sha256}.{uuid.uuid4().hex}"
+        damaged.rename(kept)
+        sync_folder(self._quarantine)
+        sync_folder(damaged.parent)
+        return kept
+
+    def set_aside_before(self, sha256: str) -> list[Path]:
+        """Return where damaged files of this name lie, the oldest first."""
+        name = self.path(sha256).name
+        found = self._quarantine.glob(f"{name}.*") if self._quarantine.is_dir() else ()
+        return sorted(found, key=lambda file: file.stat().st_mtime)
+
     def free_bytes(self) -> int:
         """Return the free space of the store's disk for this user, in bytes."""
         place = self.root
@@ -215,7 +239,7 @@ class LocalStore:
             os.link(partial, final)
         except FileExistsError:
             if not self._is_sound(final, sha256):
-                self._set_aside(final)
+                self.set_aside(sha256)
                 partial.rename(final)
         except OSError as error:
             if error.errno not in _NO_LINK:
@@ -227,12 +251,6 @@ class LocalStore:
     def _is_sound(final: Path, sha256: str) -> bool:
         with final.open("rb") as file:
             return _hashed(file).sha256 == sha256
-
-    def _set_aside(self, damaged: Path) -> None:
-        """Move a damaged file out of the way; damaged bytes are evidence and are kept."""
-        self._make_folder(self._quarantine)
-        damaged.rename(self._quarantine / f"{damaged.name}.{uuid.uuid4().hex}")
-        sync_folder(self._quarantine)
 
     @contextmanager
     def _unfinished_file(self) -> Iterator[tuple[Path, BinaryIO]]:

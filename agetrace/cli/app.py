@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,7 @@ from agetrace.cli import (
     schedule,
     session,
     shots,
+    store,
     timeslot,
     verdict,
 )
@@ -47,6 +48,14 @@ def root(
         Path | None,
         typer.Option(
             "--home", envvar="AGETRACE_HOME", help="Home folder; the current one otherwise."
+        ),
+    ] = None,
+    log_format: Annotated[
+        Literal["json", "plain"] | None,
+        typer.Option(
+            "--log-format",
+            envvar="AGETRACE_LOG_FORMAT",
+            help="Write log lines on standard error; none otherwise, but for the daemon's.",
         ),
     ] = None,
 ) -> None:
@@ -77,3 +86,4 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(defects.app, name="defects")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(job.app, name="job")
+app.add_typer(store.app, name="store")
