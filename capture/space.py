@@ -18,7 +18,7 @@ from datastore.tables import Asset, Shot
 _UNKNOWN_PHOTOSITES: Final = 60_000_000
 _RAW_BYTES_PER_PHOTOSITE: Final = 2.2
 _JPEG_BYTES_PER_PHOTOSITE: Final = 1.0
-_RESERVE_BYTES: Final = 64 << 20
+RESERVE_BYTES: Final = 64 << 20
 """For the catalogue's growth, and so that the disk is never quite full."""
 
 
@@ -51,7 +51,7 @@ def needed_bytes(
         for camera in cameras
         for role, count in shots.items()
     )
-    return sum(files) + _RESERVE_BYTES
+    return sum(files) + RESERVE_BYTES
 
 
 def lacking_space(catalogue: Catalogue, spool: Spool, needed: int) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from agetrace.cli._schedule_preview import preview
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from capture.schedules import DueTime, ScheduleDescription
 
 app = typer.Typer(no_args_is_help=True, help="Add, preview, show, pause and retire schedules.")
+app.command("preview")(preview)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the schedule.")]
 OperatorOption = Annotated[str | None, typer.Option(help="Who asks; this login otherwise.")]
