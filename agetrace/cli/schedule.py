@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from capture.schedules import DueTime, ScheduleDescription
 
 app = typer.Typer(no_args_is_help=True, help="Add, preview, show, pause and retire schedules.")
+app.command()(preview)
 app.command("preview")(preview)
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the schedule.")]
