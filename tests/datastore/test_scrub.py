@@ -44,7 +44,7 @@ def verified(catalogue: Catalogue) -> dict[str, datetime]:
                 AssetLocation, AssetLocation.asset_id == Asset.id
             )
         )
-        return dict(rows.tuples().all())
+        return {row.sha256: row.verified_at for row in rows}
 
 
 def flip_a_bit(path: Path, at: int = 17) -> bytes:
