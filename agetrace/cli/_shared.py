@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,21 @@ JsonOption = Annotated[
 
 
 def home_of(context: typer.Context) -> Home:
-    """Load the home that --home, AGETRACE_HOME or the current folder names."""
+    """Load the home that --home, AGETRACE_HOME or the current folder names.
+
+    Log lines are written from then on if the command line or the home's settings ask for them.
+    """
     from agetrace.settings import load_home
 
-    folder = context.find_root().obj
-    return load_home(folder if isinstance(folder, Path) else Path.cwd())
+    root = context.find_root()
+    home = load_home(root.obj if isinstance(root.obj, Path) else Path.cwd())
+    log_format = root.params.get("log_format") or home.settings.logs.format
+    if log_format is not None:
+        from agetrace.logs import configure_logs, secrets_of
+
+        secrets = secrets_of(home, os.environ)
+        configure_logs(log_format, level=home.settings.logs.level, secrets=secrets)
+    return home
 
 
 @contextmanager

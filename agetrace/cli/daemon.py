@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agetrace.cli._daemon_health import health
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Have schedules carried out, unattended.")
 
+app.command()(health)
+
 _UNIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _INTERRUPTED = 130
 
@@ -38,12 +41,17 @@ def run(context: typer.Context, as_json: JsonOption = False) -> None:
 
     Example: agetrace daemon run
     """
+    from agetrace.capturing import clock_of
     from agetrace.daemon import daemon_of
+    from agetrace.watching import Watching, log_as_a_daemon
     from capture.daemon.service_manager import NotifySocket
 
     with catalogue_of(context) as (home, catalogue), _stopping() as stopping:
-        service = daemon_of(home, catalogue, manager=NotifySocket())
-        service.run(stopping.event, tick_s=home.settings.daemon.tick_s)
+        log_as_a_daemon(home)
+        watching = Watching(home, catalogue, clock_of(home), lambda: service.counts)
+        service = daemon_of(home, catalogue, manager=NotifySocket(), hooks=watching.hooks)
+        with watching:
+            service.run(stopping.event, tick_s=home.settings.daemon.tick_s)
     counts = service.counts
     if as_json:
         print_json(counts.to_json())

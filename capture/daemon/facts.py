@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from sqlalchemy.orm import Session as Transaction
 
@@ -273,8 +273,9 @@ def messages_stuck(transaction: Transaction, now: datetime, after: timedelta) ->
 
 
 def newest_daemon(transaction: Transaction) -> DaemonFacts | None:
-    """Return the daemon that worked last on this catalogue, None if none ever did."""
-    row = transaction.scalars(select(Daemon).order_by(Daemon.seen_at.desc()).limit(1)).first()
+    """Return the daemon that worked last, of those that have not ended if there are any."""
+    order = (case((Daemon.state == "stopped", 1), else_=0), Daemon.seen_at.desc())
+    row = transaction.scalars(select(Daemon).order_by(*order).limit(1)).first()
     if row is None:
         return None
     return DaemonFacts(row.holder, row.state, database_now(transaction) - row.seen_at)
