@@ -158,7 +158,11 @@ def _why_first(session: ForeseenSession, other: ForeseenSession) -> str:
     if other.begins_at is not None and other.begins_at < session.due.starts_at:
         return "it begins earlier"
     own, others = (one.schedule.description.priority for one in (session, other))
-    return f"priority {others} over {own}" if others > own else "it has waited longer"
+    if others > own:
+        return f"priority {others} over {own}"
+    if other.due.starts_at < session.due.starts_at:
+        return "it has waited longer"
+    return "of the same start and priority: give one a higher priority to choose"
 
 
 def disk_warnings(
