@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from typing import Final
+
 from sqlalchemy import select
 
 from capture.leasing import is_abandoned
 from datastore.catalogue import Catalogue
 from datastore.clocks import ClockSource, database_now
 from datastore.tables import Daemon, DaemonState, new_uuid
+
+SEEN_EVERY_S: Final = 30.0
+"""How often a daemon that works says so."""
 
 
 class DaemonRow:
@@ -33,12 +39,17 @@ class DaemonRow:
         self._version = version
         self._clock_source = clock_source
         self._uuid = new_uuid()
+        self._said: DaemonState | None = None
+        self._said_at_s = 0.0
 
     def update(self, state: DaemonState) -> None:
-        """Say that the daemon works at this moment, and in which state.
+        """Say that the daemon works at this moment, and in which state, unless it is said already.
 
         The first update also closes the rows of daemons of this host that no longer run.
         """
+        now_s = time.monotonic()
+        if state == self._said and now_s - self._said_at_s < SEEN_EVERY_S:
+            return
         with self._catalogue.writing() as transaction:
             now = database_now(transaction)
             # a catalogue that was restored from an earlier copy does not know it
@@ -58,3 +69,4 @@ class DaemonRow:
                 transaction.add(row)
             row.state = state
             row.seen_at = now
+        self._said, self._said_at_s = state, now_s
