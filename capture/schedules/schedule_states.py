@@ -6,6 +6,7 @@ cancelled even if no daemon ran meanwhile.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Literal
@@ -45,11 +46,11 @@ def stop_of(
     Parameters
     ----------
     events
-        Of the schedule, in their order; the civil clock may have been set back between two.
+        Of the schedule, in their order.
     due_at, window_ends_at
         The due time and its window.
     now
-        Civil time; what happened later was written by a clock that has been set back since.
+        Civil time; what seems to happen later was written before the clock was set back, and holds.
 
     Returns
     -------
@@ -57,10 +58,16 @@ def stop_of(
         The pause or retirement; None if the schedule was active all along.
     """
     at_due_time: ScheduleEvent | None = None
-    for event in events:
+    for event, at in zip(events, _times_of(events, now), strict=True):
         is_stop = _STATES[event.name] != "active"
-        if event.at <= due_at:
+        if at <= due_at:
             at_due_time = event if is_stop else None
-        elif at_due_time is None and is_stop and event.at < window_ends_at and event.at <= now:
+        elif at_due_time is None and is_stop and at < window_ends_at:
             return event
     return at_due_time
+
+
+def _times_of(events: Sequence[ScheduleEvent], now: datetime) -> list[datetime]:
+    """Return when events were, none after the next one or after now."""
+    backwards = itertools.accumulate((event.at for event in reversed(events)), min, initial=now)
+    return list(backwards)[:0:-1]

@@ -142,6 +142,17 @@ class Diary:
             query = select(OccurrenceEvent).join(Occurrence).where(Occurrence.uuid == uuid)
             return list(transaction.scalars(query.order_by(OccurrenceEvent.id)))
 
+    def histories(self) -> dict[str, list[OccurrenceEvent]]:
+        """Return the events of every occurrence."""
+        with self.catalogue.reading() as transaction:
+            query = select(Occurrence.uuid, OccurrenceEvent).join(
+                Occurrence, OccurrenceEvent.occurrence_id == Occurrence.id
+            )
+            found: dict[str, list[OccurrenceEvent]] = {}
+            for uuid, event in transaction.execute(query.order_by(OccurrenceEvent.id)):
+                found.setdefault(uuid, []).append(event)
+            return found
+
     def events(self, due_at: datetime = START) -> list[str]:
         """Return the names of what happened to the occurrence of a due time."""
         return [event.name for event in self.history(self.row(due_at).id)]

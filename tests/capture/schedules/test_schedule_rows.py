@@ -241,3 +241,16 @@ def test_a_clock_that_is_set_back_runs_nothing_twice(diary: Diary) -> None:
         assert sweep(diary.catalogue, now=now, by="d") == []
         assert claim_next(diary.catalogue, now=now, holder="d") is None
     assert diary.rows() == before
+
+
+def test_a_pause_holds_however_the_clock_is_set_back(diary: Diary) -> None:
+    diary.add(window_s=3000)
+    diary.expand(START + 3 * HOUR)
+    change("pause", diary, 2.5)
+    # the clock was two hours fast
+    assert diary.claims_nothing(START + 0.5 * HOUR)
+    sweep(diary.catalogue, now=START + 0.5 * HOUR, by="d")
+    assert fates(diary)[0] == ("cancelled", "schedule-paused")
+    change("resume", diary, 0.6)
+    assert diary.claim(START + 1.1 * HOUR).due_at == START + HOUR
+    assert diary.claim(START + 2.6 * HOUR).due_at == START + 2 * HOUR
