@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session as Transaction
 
 from capture.daemon.job_definitions import JobDefinition
@@ -244,9 +244,12 @@ def fail_abandoned(
 
 
 def is_session_running_here(catalogue: Catalogue) -> bool:
-    """Tell whether a process of this host runs a session: one holds the lease of a fixture."""
+    """Tell whether a process of this host runs a session, or is about to for an occurrence."""
+    is_of_a_session = or_(
+        LeaseRow.resource.startswith("fixture:"), LeaseRow.resource.startswith("occurrence:")
+    )
     with catalogue.reading() as transaction:
-        return _works_here(transaction, LeaseRow.resource.startswith("fixture:"))
+        return _works_here(transaction, is_of_a_session)
 
 
 def _settle(

@@ -31,6 +31,7 @@ from capture.leasing import lease_equipment, this_process
 from datastore.catalogue import Catalogue
 from datastore.clocks import FixedClock, database_now
 from datastore.errors import LeaseLostError
+from datastore.leases import acquire
 from datastore.tables import Lease as LeaseRow
 from tests.support.catalogue_rows import NOW
 from tests.support.job_rows import ended_session, jobs_of
@@ -253,13 +254,25 @@ def test_a_stopped_daemon_leaves_its_job_to_the_next(laboratory: Laboratory) -> 
     assert laboratory.log_of(job).startswith("staying\n")
 
 
-def test_no_job_begins_while_a_session_runs_here(laboratory: Laboratory) -> None:
+@pytest.mark.parametrize("resource", ["fixture:north", "occurrence:3f2a"])
+def test_no_job_begins_while_a_session_runs_here(laboratory: Laboratory, resource: str) -> None:
     with running(laboratory.runner("tell"), laboratory.catalogue) as runner:
-        session = lease_equipment(laboratory.catalogue, ["fixture:north", "camera:7100001"])
+        session = lease_equipment(laboratory.catalogue, [resource])
         runner.tick(LATER)
         assert not runner.is_busy
         assert jobs_of(laboratory.catalogue)[0]["state"] == "pending"
         session.release()
+        run_out(runner)
+    assert jobs_of(laboratory.catalogue)[0]["state"] == "completed"
+
+
+def test_sessions_of_other_hosts_and_of_dead_processes_hold_no_job_up(
+    laboratory: Laboratory,
+) -> None:
+    holders = ("process 1 (start 1) on another-host", this_process().replace("start ", "start 1"))
+    for number, holder in enumerate(holders):
+        acquire(laboratory.catalogue, [f"fixture:{number}"], holder, 600)
+    with running(laboratory.runner("tell"), laboratory.catalogue) as runner:
         run_out(runner)
     assert jobs_of(laboratory.catalogue)[0]["state"] == "completed"
 
