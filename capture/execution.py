@@ -23,6 +23,7 @@ from capture.examination import ExaminedShot, ShotFacts
 from capture.flight import FULL, Attempt, Flight, Recorder, sound
 from capture.knowledge import SessionKnowledge
 from capture.leasing import EquipmentLease
+from capture.log_lines import log_triggered
 from capture.outcome import SessionOutcome, SessionStoppedError
 from capture.recipes import ShotSpec
 from capture.registration import DARK_LEVEL, FAILED, Settled
@@ -180,7 +181,9 @@ class Execution:
         def release(station: Station) -> Release:
             planned = attempts[station].planned
             assert planned is not None
-            return station.release(planned.uuid, settings, planned_at)
+            result = station.release(planned.uuid, settings, planned_at)
+            log_triggered(self.session.uuid, station, attempts[station], result)
+            return result
 
         releasing = self.stations.order(sound(attempts), release)
         try:

@@ -18,6 +18,7 @@ from capture.cameras.protocol import Delivery, Release
 from capture.errors import CameraError, CaptureError, DiskFullError
 from capture.examination import ExaminedShot
 from capture.leasing import EquipmentLease
+from capture.log_lines import log_planned, log_settled
 from capture.registration import (
     PlannedShot,
     Settled,
@@ -127,6 +128,7 @@ class Recorder:
                     since_opened_s=station.since_opened_s(at, self.clock),
                     since_last_shot_s=station.since_last_shot_s(at, self.clock),
                 )
+        log_planned(self.session.uuid, step, attempts)
 
     def settle(
         self,
@@ -173,4 +175,5 @@ class Recorder:
                 settled[station] = by_uuid[attempt.planned.uuid] = result
             if by_uuid:
                 audit_settled(transaction, self.session.uuid, by_uuid, now)
+        log_settled(self.session.uuid, attempts, examined, settled)
         return settled

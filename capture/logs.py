@@ -9,9 +9,12 @@ what another one bound, so every logger is bound explicitly to what it speaks of
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 import structlog
+from sqlalchemy import event
+from sqlalchemy.orm import Session as Transaction
 from structlog.stdlib import BoundLogger, ProcessorFormatter, filter_by_level
 
 
@@ -38,3 +41,33 @@ def get_logger(name: str, **bound: Any) -> BoundLogger:
         **bound,
     )
     return cast("BoundLogger", logger)
+
+
+def log_committed(
+    transaction: Transaction,
+    logger: BoundLogger,
+    name: str,
+    said: Mapping[str, Any],
+    *,
+    is_bad: bool = False,
+) -> None:
+    """Write a line once a transaction is committed: what was rolled back never happened.
+
+    Parameters
+    ----------
+    transaction
+        A writing transaction.
+    logger
+        Bound to what the line speaks of.
+    name
+        The event.
+    said
+        What else the line says.
+    is_bad
+        Whether it is a warning.
+    """
+
+    def write(_transaction: Transaction) -> None:
+        logger.log(logging.WARNING if is_bad else logging.INFO, name, **said)
+
+    event.listen(transaction, "after_commit", write, once=True)

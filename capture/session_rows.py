@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 from capture.attendance import state_of
 from capture.errors import SessionNotResumableError, UnknownCameraError
 from capture.examination import CameraFacts
+from capture.log_lines import log_session_event
 from capture.recipes import Recipe
 from datastore import audit
 from datastore.clocks import ClockSource
@@ -223,6 +224,7 @@ def add_session_event(
 ) -> None:
     """Write something that happened to a session."""
     transaction.add(SessionEvent(session_id=session_id, name=name, at=at, detail=detail))
+    log_session_event(transaction, session_id, name, detail or {})
 
 
 def recipe_row_id(transaction: Transaction, recipe: Recipe, at: datetime) -> int:

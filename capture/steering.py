@@ -18,6 +18,7 @@ from capture.attendance import (
 )
 from capture.errors import PromptUnansweredError
 from capture.leasing import EquipmentLease
+from capture.log_lines import log_prompt
 from capture.outcome import SessionStoppedError
 from capture.session_rows import BegunSession, add_session_event
 from datastore.catalogue import Catalogue
@@ -97,11 +98,14 @@ class Steering:
         with self.catalogue.writing() as transaction:
             at = self.clock.now()
             uuid = add_prompt(transaction, self.session.session_id, kind, text, at)
+        log_prompt(self.session.uuid, uuid, "asked", text)
         deadline = Deadline.after(self.patience_s)
         while True:
             self.lease.hold(_LOOK_S)
             with self.catalogue.reading() as transaction:
                 answer = read_prompt(transaction, uuid).answer
+            if answer is not None:
+                log_prompt(self.session.uuid, uuid, answer, text)
             if answer == "done":
                 return
             if answer == "refused":
