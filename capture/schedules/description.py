@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from capture.errors import ScheduleError
 from capture.recipes import Recipe, read_recipe, ready_recipes
@@ -39,8 +47,16 @@ def _file_name(recipe: str) -> str:
     return recipe
 
 
+def _time(value: Any) -> Any:
+    # 20260105 would pass for seconds since 1970
+    if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value):
+        raise ValueError("write a time with its zone such as 2026-01-05T06:00+01:00")
+    return value
+
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Moment = Annotated[AwareDatetime, AfterValidator(as_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]
+Seconds = Annotated[float, Field(strict=True, ge=0, le=_MOST_S)]
 
 
 class ScheduleDescription(BaseModel):
@@ -90,16 +106,16 @@ class ScheduleDescription(BaseModel):
     zone: ZoneName
     repeated_hour: RepeatedHour = "first"
     skipped_hour: SkippedHour = "shift"
-    window_s: float = Field(gt=0, le=_MOST_S)
-    jitter_s: float = Field(default=0.0, ge=0, le=_MOST_S)
+    window_s: Annotated[Seconds, Field(gt=0)]
+    jitter_s: Seconds = 0.0
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     priority: Annotated[int, Field(strict=True, ge=-1000, le=1000)] = 0
     attended: bool = False
     late: Literal["run", "miss"] = "run"
-    grace_s: float = Field(default=60.0, ge=0, le=_MOST_S)
+    grace_s: Seconds = 60.0
     attempts: Annotated[int, Field(strict=True, ge=1, le=100)] = 1
-    retry_after_s: float = Field(default=300.0, ge=0, le=_MOST_S)
+    retry_after_s: Seconds = 300.0
 
     @model_validator(mode="after")
     def _consistent(self) -> ScheduleDescription:

@@ -40,10 +40,17 @@ _FARTHEST_OFFSET: Final = timedelta(days=1)
 _ANY_MOMENT: Final = datetime(2000, 1, 1)  # noqa: DTZ001 (a local time)
 
 
-def _time_in_quotes(value: Any) -> Any:
+def _time_of_day(value: Any) -> Any:
     # YAML reads 12:30 as the number 750, in base sixty
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) or (isinstance(value, str) and ":" not in value):
         raise ValueError('write the time in quotes, such as "12:30"')
+    return value
+
+
+def _date(value: Any) -> Any:
+    # 20260105 would pass for seconds since 1970
+    if isinstance(value, (int, float)) or (isinstance(value, str) and "-" not in value):
+        raise ValueError("write a date such as 2026-01-05")
     return value
 
 
@@ -86,8 +93,8 @@ class CalendarIntervalRule(_Rule):
     months: Annotated[int, Field(strict=True, gt=0)] | None = None
     weeks: Annotated[int, Field(strict=True, gt=0)] | None = None
     days: Annotated[int, Field(strict=True, gt=0)] | None = None
-    start: date
-    at: Annotated[time, BeforeValidator(_time_in_quotes)]
+    start: Annotated[date, BeforeValidator(_date)]
+    at: Annotated[time, BeforeValidator(_time_of_day)]
 
     @field_validator("at")
     @classmethod
@@ -206,7 +213,8 @@ def due_times(
     in_order = heapq.merge(
         *(_moments(rule, ZoneInfo(zone), start, end, repeated, skipped_hour) for repeated in passes)
     )
-    # a time that was shifted out of a gap may coincide with one that is due there anyway
+    # passes of a time that occurs once are the same, and what is shifted out of a gap may coincide
+    # with what is due there anyway
     for moment, _ in groupby(in_order):
         if moment >= end:
             return

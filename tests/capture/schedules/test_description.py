@@ -85,6 +85,16 @@ def test_a_description_survives_the_catalogues_json(changed: dict[str, Any]) -> 
         ({"zone": "localtime"}, ":7: zone: 'localtime' is no IANA time zone"),
         ({"zone": ...}, ":1: zone: Field required"),
         ({"window_s": 0}, ":8: window_s: Input should be greater than 0"),
+        ({"window_s": True}, ":8: window_s: Input should be a valid number"),
+        ({"window_s": float("nan")}, ":8: window_s: Input should be less than or equal to"),
+        ({"ends_at": 20270101}, ":9: ends_at: write a time with its zone"),
+        ({"ends_at": "20270101"}, ":9: ends_at: write a time with its zone"),
+        ({"rule": {**INTERVAL, "days": 1, "start": 20260105}},
+         ":6: rule.calendar-interval.start: write a date such as 2026-01-05"),
+        ({"rule": {**INTERVAL, "days": 1, "start": "20260105"}},
+         ":6: rule.calendar-interval.start: write a date such as 2026-01-05"),
+        ({"rule": {**INTERVAL, "days": 1, "at": "750"}},
+         ':7: rule.calendar-interval.at: write the time in quotes, such as "12:30"'),
         ({"jitter_s": 7200}, ":1: schedule: jitter_s must be less than window_s"),
         ({"starts_at": "2026-01-01 00:00"}, ":9: starts_at: Input should have timezone info"),
         ({"starts_at": "2026-01-01T00:00Z", "ends_at": "2026-01-01T00:00Z"},
@@ -242,6 +252,14 @@ def test_a_recipe_lies_beside_the_schedule_or_is_a_ready_one(tmp_path: Path) -> 
     assert read_recipe_of(described(), tmp_path).name == "combined-session"
     with pytest.raises(RecipeError, match=r"yours\.yaml cannot be read.*ready recipes are"):
         read_recipe_of(described(recipe="yours.yaml"), tmp_path)
+
+
+def test_the_described_example_is_sound() -> None:
+    text = (Path(__file__).parents[3] / "docs/how-to/schedules.md").read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    found = ScheduleDescription.model_validate(yaml.safe_load(example))
+    # it shows every field that there is
+    assert found.model_fields_set == set(ScheduleDescription.model_fields)
 
 
 def test_a_description_cannot_be_changed() -> None:

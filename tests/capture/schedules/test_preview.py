@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +15,8 @@ from capture.errors import ScheduleError
 from capture.schedules import ScheduleDescription
 from capture.schedules.foreseen import PlannedSchedule, foresee
 from capture.schedules.preview import Preview, preview
-from capture.schedules.preview_warnings import Disk, PreviewWarning
-from capture.schedules.timeslot_plans import TakenSession
+from capture.schedules.preview_warnings import Disk, PreviewWarning, WarningWord
+from capture.schedules.timeslot_plans import Permit, TakenSession
 from capture.space import RESERVE_BYTES
 from datastore.tables import Timeslot, TimeslotScheme
 
@@ -385,3 +386,9 @@ def test_a_preview_is_json() -> None:
     assert document["occurrences"][0]["due_at"] == "2026-03-02T06:00:00+00:00"
     assert document["timeslots"][0]["permits"] == ["class", "placebo", "p-below-0.05"]
     assert {warning["word"] for warning in document["warnings"]} == {"disk-full", "overlap"}
+
+
+def test_every_word_is_in_the_guide() -> None:
+    guide = (Path(__file__).parents[3] / "docs/how-to/schedules.md").read_text(encoding="utf-8")
+    for word in (*get_args(WarningWord), *get_args(Permit)):
+        assert f"`{word}`" in guide

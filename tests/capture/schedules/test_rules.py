@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from dateutil.rrule import DAILY, MONTHLY, WEEKLY, rrule
+from dateutil.rrule import DAILY, FR, MO, MONTHLY, TH, TU, WE, WEEKLY, rrule
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
@@ -131,7 +131,7 @@ expressions = (
 @st.composite
 def intervals(draw: st.DrawFn) -> dict[str, Any]:
     unit = draw(st.sampled_from(["months", "weeks", "days"]))
-    start = draw(st.dates(date(2015, 1, 1), date(2028, 1, 1)))
+    start = draw(st.dates(date(2022, 1, 1), date(2028, 1, 1)))
     return {
         "kind": "calendar-interval",
         unit: draw(st.integers(1, 2)),
@@ -152,7 +152,7 @@ def spans(draw: st.DrawFn) -> tuple[str, datetime, datetime]:
 choices = st.sampled_from(CHOICES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(expressions, spans(), choices)
 def test_a_cron_rule_is_due_when_the_clocks_of_its_zone_show_it(
     expression: str,
@@ -165,7 +165,7 @@ def test_a_cron_rule_is_due_when_the_clocks_of_its_zone_show_it(
     assert all(moment.tzinfo is UTC for moment in found)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(intervals(), spans(), choices)
 def test_an_interval_is_due_when_the_clocks_of_its_zone_show_it(
     content: dict[str, Any],
@@ -177,7 +177,7 @@ def test_an_interval_is_due_when_the_clocks_of_its_zone_show_it(
     assert expanded(content, zone, start, end, choice) == truth(content, zone, start, end, choice)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.one_of(expressions.map(cron), intervals()),
     spans(),
@@ -221,6 +221,22 @@ def test_intervals_count_as_dateutil_counts_them(
     peer = rrule(FREQUENCIES[unit], interval=interval, dtstart=first)
     expected = [local for local in peer.between(start, end, inc=True) if local < end]
     assert list(local_times(rule, start, end)) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "peer"),
+    [
+        ("0 6 L * *", {"bymonthday": -1}),
+        ("0 6 * * MON#1", {"byweekday": MO(1)}),
+        ("0 6 * * 5L", {"byweekday": FR(-1)}),
+        ("0 6 LW * *", {"byweekday": (MO, TU, WE, TH, FR), "bysetpos": -1}),
+    ],
+)
+def test_last_and_numbered_days_of_a_month(expression: str, peer: dict[str, Any]) -> None:
+    first = datetime(2024, 1, 1, 6)  # noqa: DTZ001 (a local time)
+    expected = list(rrule(MONTHLY, dtstart=first, count=84, **peer))
+    rule = CronRule(kind="cron", expression=expression)
+    assert list(local_times(rule, first, expected[-1] + DAY)) == expected
 
 
 @pytest.mark.parametrize(
