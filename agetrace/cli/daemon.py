@@ -43,14 +43,17 @@ def run(context: typer.Context, as_json: JsonOption = False) -> None:
     """
     from agetrace.capturing import clock_of
     from agetrace.daemon import daemon_of
+    from agetrace.jobs import job_runner_of
     from agetrace.watching import Watching, log_as_a_daemon
     from capture.daemon.service_manager import NotifySocket
 
     with catalogue_of(context) as (home, catalogue), _stopping() as stopping:
         log_as_a_daemon(home)
         watching = Watching(home, catalogue, clock_of(home), lambda: service.counts)
-        service = daemon_of(home, catalogue, manager=NotifySocket(), hooks=watching.hooks)
-        with watching:
+        jobs = job_runner_of(home, catalogue)
+        hooks = [jobs.tick, *watching.hooks]
+        service = daemon_of(home, catalogue, manager=NotifySocket(), hooks=hooks)
+        with watching, jobs:
             service.run(stopping.event, tick_s=home.settings.daemon.tick_s)
     counts = service.counts
     if as_json:

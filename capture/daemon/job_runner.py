@@ -141,6 +141,14 @@ class JobRunner:
         self._stop.set()
         self.wait()
 
+    def __enter__(self) -> JobRunner:
+        """Return the runner itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Break off the job in hand, as `close` does."""
+        self.close()
+
     def _settle_abandoned(self, now: datetime) -> None:
         kept = self._running if self.is_busy else None
         for mark in fail_abandoned(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 import tomllib
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from typer.testing import CliRunner
 
 from agetrace.cli.app import app
@@ -22,7 +24,7 @@ from capture.daemon.job_errors import UnknownJobError
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue, open_catalogue
 from datastore.errors import BackupRefusedError
-from datastore.tables import Dataset, DefectExtraction, Run
+from datastore.tables import Dataset, DefectExtraction, Job, Run
 from tests.agetrace.conftest import CONTROLLED, TIMES, Line
 from tests.support.catalogue_rows import NOW
 from tests.support.command_line import CommandLine, write_yaml
@@ -62,6 +64,18 @@ def ask(home: Home, *words: str, code: int = 0) -> str:
         raise answer.exception
     assert answer.exit_code == code, answer.output
     return answer.stdout
+
+
+def rows(catalogue: Catalogue, query: Select[Any]) -> list[Any]:
+    with catalogue.reading() as transaction:
+        return list(transaction.scalars(query))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
 
 
 def run_jobs(home: Home, catalogue: Catalogue, *, since: datetime, until: datetime) -> None:
@@ -207,6 +221,37 @@ def test_jobs_are_listed_and_shown_with_the_end_of_their_logs(worked: Home) -> N
     assert "no scene is called" in plain
     works = json.loads(ask(worked, "job", "show", listed[0]["id"], "--json"))
     assert json.loads(works["log_end"][0])["kind"] == "dark-field"
+
+
+def test_the_daemon_runs_jobs_and_puts_one_back_when_it_is_stopped(home: Home) -> None:
+    home = settle(
+        home,
+        '[jobs.quick]\ncommand = ["shots"]\nafter = "session"\n'
+        # nothing is read so slowly that it would end by itself
+        '[jobs.slow]\ncommand = ["store", "scrub", "--rate-mb-s", "0.001"]\nafter = "session"\n',
+    )
+    file = home.folder / "agetrace.toml"
+    file.write_text(re.sub(r"(?m)^tick_s = .*$", "tick_s = 0.2", file.read_text()))
+    assert load_home(home.folder).settings.daemon.tick_s == 0.2
+    daemon = CommandLine(home.folder).start("daemon", "run")
+    try:
+        with home.open_catalogue() as catalogue:
+            stored = catalogue.store.put_bytes(bytes(1_000_000))
+            with catalogue.writing() as transaction:
+                register_asset(transaction, stored, "other", NOW)
+            defined = select(Job.name).where(Job.subject.startswith("defined "))
+            wait_for(lambda: len(rows(catalogue, defined)) == 2)
+            ended_session(catalogue)
+            wait_for(lambda: [job["state"] for job in jobs_of(catalogue)][1:] == ["running"])
+            daemon.terminate()
+            _, said = daemon.communicate(timeout=PATIENCE_S)
+            assert daemon.returncode == 0, said
+            quick, slow = jobs_of(catalogue)
+    finally:
+        daemon.kill()
+        daemon.communicate()
+    assert (quick["state"], quick["exit_code"]) == ("completed", 0)
+    assert (slow["state"], slow["reason"], slow["attempts"]) == ("pending", "stopped", 0)
 
 
 def test_a_job_that_there_is_not_is_refused(worked: Home) -> None:
