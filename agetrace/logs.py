@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def configure_logs(
     level: LogLevel = "info",
     secrets: Iterable[str] = (),
     stream: TextIO | None = None,
-) -> None:
+) -> Callable[[], None]:
     """Write log lines from now on; calling it again replaces what was configured before.
 
     Parameters
@@ -56,21 +56,28 @@ def configure_logs(
         Texts that are masked in every line.
     stream
         Where lines go; None for standard error.
+
+    Returns
+    -------
+    callable
+        Ends it: nothing is written any more.
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.set_name(_HANDLER_NAME)
     handler.setFormatter(_Masking(_formatter(log_format, handler.stream.isatty()), secrets))
-    root = logging.getLogger()
-    for earlier in [known for known in root.handlers if known.get_name() == _HANDLER_NAME]:
-        root.removeHandler(earlier)
-    root.addHandler(handler)
+    _end()
+    logging.getLogger().addHandler(handler)
     for package in _PACKAGES:
         logging.getLogger(package).setLevel(level.upper())
+    return _end
 
 
-def are_configured() -> bool:
-    """Return whether log lines are written."""
-    return any(handler.get_name() == _HANDLER_NAME for handler in logging.getLogger().handlers)
+def _end() -> None:
+    root = logging.getLogger()
+    for handler in [known for known in root.handlers if known.get_name() == _HANDLER_NAME]:
+        root.removeHandler(handler)
+    for package in _PACKAGES:
+        logging.getLogger(package).setLevel(logging.NOTSET)
 
 
 def secrets_of(home: Home, environment: Mapping[str, str]) -> list[str]:

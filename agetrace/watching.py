@@ -1,4 +1,4 @@
-"""Puts what watches a daemon together from a home's settings: metrics, notifications, logs."""
+"""Puts what watches a daemon together from a home's settings: metrics and notifications."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
-
-from agetrace.logs import are_configured, configure_logs, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,9 +119,3 @@ def thresholds_of(home: Home) -> Thresholds:
         outbox_stuck=timedelta(seconds=health.outbox_stuck_s),
         failed_job=timedelta(days=health.failed_job_days),
     )
-
-
-def log_as_a_daemon(home: Home) -> None:
-    """Write log lines as JSON unless the command line or the settings asked for another form."""
-    if not are_configured():
-        configure_logs("json", level=home.settings.logs.level, secrets=secrets_of(home, os.environ))

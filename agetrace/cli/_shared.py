@@ -16,6 +16,7 @@ import typer
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from agetrace.logs import LogFormat
     from agetrace.settings import Home
     from datastore.catalogue import Catalogue
 
@@ -33,15 +34,26 @@ def home_of(context: typer.Context) -> Home:
     """
     from agetrace.settings import load_home
 
+    folder = context.find_root().obj
+    home = load_home(folder if isinstance(folder, Path) else Path.cwd())
+    begin_logs(context, home)
+    return home
+
+
+def begin_logs(context: typer.Context, home: Home, otherwise: LogFormat | None = None) -> None:
+    """Write log lines until the command ends, in the form that is asked for.
+
+    The command line's --log-format counts, then the home's settings, then `otherwise`; None writes
+    nothing.
+    """
     root = context.find_root()
-    home = load_home(root.obj if isinstance(root.obj, Path) else Path.cwd())
-    log_format = root.params.get("log_format") or home.settings.logs.format
+    log_format = root.params.get("log_format") or home.settings.logs.format or otherwise
     if log_format is not None:
         from agetrace.logs import configure_logs, secrets_of
 
         secrets = secrets_of(home, os.environ)
-        configure_logs(log_format, level=home.settings.logs.level, secrets=secrets)
-    return home
+        end = configure_logs(log_format, level=home.settings.logs.level, secrets=secrets)
+        root.call_on_close(end)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import typer
 from agetrace.cli._daemon_health import health
 from agetrace.cli._shared import (
     JsonOption,
+    begin_logs,
     catalogue_of,
     home_of,
     login,
@@ -44,11 +45,11 @@ def run(context: typer.Context, as_json: JsonOption = False) -> None:
     from agetrace.capturing import clock_of
     from agetrace.daemon import daemon_of
     from agetrace.jobs import job_runner_of
-    from agetrace.watching import Watching, log_as_a_daemon
+    from agetrace.watching import Watching
     from capture.daemon.service_manager import NotifySocket
 
     with catalogue_of(context) as (home, catalogue), _stopping() as stopping:
-        log_as_a_daemon(home)
+        begin_logs(context, home, "json")
         watching = Watching(home, catalogue, clock_of(home), lambda: service.counts)
         jobs = job_runner_of(home, catalogue)
         hooks = [jobs.tick, *watching.hooks]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import threading
 import time
 from collections import Counter
@@ -27,14 +26,11 @@ DARK = '  - {kind: dark-field, exposures: ["1/30"], isos: [100]}\n'
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Return where JSON lines go, and put the standard library's logging back afterwards."""
-    root, package = logging.getLogger(), logging.getLogger("capture")
-    handlers, level = list(root.handlers), package.level
+    """Return where JSON lines go until the test ends."""
     stream = io.StringIO()
-    configure_logs("json", stream=stream)
+    end = configure_logs("json", stream=stream)
     yield stream
-    root.handlers = handlers
-    package.setLevel(level)
+    end()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

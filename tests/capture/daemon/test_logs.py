@@ -13,22 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from agetrace.logs import are_configured, configure_logs, secrets_of
+from agetrace.cli._shared import home_of
+from agetrace.cli.app import app
+from agetrace.logs import configure_logs, secrets_of
 from agetrace.settings import create_home, load_home
 from capture.logs import get_logger
 
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """Return where lines go, and put the standard library's logging back afterwards."""
-    root = logging.getLogger()
-    handlers = list(root.handlers)
-    levels = {name: logging.getLogger(name).level for name in ("agetrace", "capture", "datastore")}
+    """Return where lines go, and have none written afterwards."""
     yield io.StringIO()
-    root.handlers = handlers
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    configure_logs("json")()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -49,7 +48,6 @@ def test_nothing_is_written_before_somebody_asks() -> None:
 
 def test_a_line_is_one_json_object_with_its_time_in_utc(stream: io.StringIO) -> None:
     configure_logs("json", stream=stream)
-    assert are_configured()
     before = datetime.now(UTC)
     log = get_logger("capture.flight", session="4f", camera="7100001")
     log.bind(shot="9a").info("shot-registered", verdict="accepted", level_dn=512.25)
@@ -119,6 +117,48 @@ def test_configuring_again_replaces_what_was_before(stream: io.StringIO) -> None
     configure_logs("json", stream=stream)
     get_logger("capture.work").info("once")
     assert [line["event"] for line in lines(stream)] == ["once"]
+
+
+def test_nothing_is_written_after_the_end(stream: io.StringIO) -> None:
+    end = configure_logs("json", stream=stream)
+    end()
+    get_logger("capture.work").error("too-late")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "setting", "expected"),
+    [
+        ([], "", None),
+        (["--log-format", "json"], "", "json"),
+        ([], 'format = "plain"', "plain"),
+        (["--log-format", "json"], 'format = "plain"', "json"),
+    ],
+)
+def test_a_command_writes_lines_if_it_is_asked_to(
+    tmp_path: Path, options: list[str], setting: str, expected: str | None
+) -> None:
+    home = create_home(tmp_path / "home")
+    settings = home.folder / "agetrace.toml"
+    settings.write_text(settings.read_text().replace('# format = "plain"', setting))
+    seen: list[bool] = []
+
+    @app.command("log-a-line")
+    def log_a_line(context: typer.Context) -> None:
+        home_of(context)
+        get_logger("capture.work").info("asked-for")
+        seen.append(True)
+
+    try:
+        result = CliRunner().invoke(app, ["--home", str(home.folder), *options, "log-a-line"])
+    finally:
+        app.registered_commands.pop()
+    assert seen, result.output
+    assert result.stdout == ""
+    assert ("asked-for" in result.stderr) == (expected is not None)
+    assert result.stderr.startswith("{") == (expected == "json")
+    # nothing is left behind for the next command of this process
+    assert logging.getLogger("capture").level == logging.NOTSET
 
 
 def test_libraries_are_heard_from_warnings_on(stream: io.StringIO) -> None:
