@@ -85,7 +85,7 @@ def test_a_camera_of_another_serial_is_not_used(line: Line) -> None:
 def test_a_session_on_a_full_disk_says_so_and_the_next_one_settles_it(line: Line) -> None:
     lab = line.another_home("full")
     recipe = line.write("darks.yaml", dark(count=5))
-    answer = lab.run("session", "run", recipe, code=1, before=limit_files_to(40_000))
+    answer = lab.run_apart("session", "run", recipe, code=1, before=limit_files_to(40_000))
     assert "full" in answer.message
     before = {shot["id"] for shot in lab.shots()}
     outcome = lab.run("session", "run", recipe, "--json").document
@@ -155,7 +155,7 @@ def test_an_import_on_a_full_disk_says_so_and_is_simply_run_again(
     contents = {"1.jpg": jpeg(1), "2.dng": dng(noise), "3.jpg": jpeg(3)}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    answer = empty.run(
+    answer = empty.run_apart(
         "import", "folder", folder, "--json", code=1, before=limit_files_to(largest_bytes)
     )
     assert "full" in answer.message
@@ -193,12 +193,19 @@ def test_a_dataset_that_cannot_be_is_refused_by_name(
     assert answer.out == ""
 
 
+@pytest.fixture
+def untuned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep `experiment run` from tuning the allocator of the process that runs the tests."""
+    monkeypatch.setattr("training.threads.tune_allocator", lambda: True)
+
+
 @pytest.fixture(scope="module")
 def controlled(line: Line) -> str:
     file = line.write("controlled.yaml", CONTROLLED)
     return str(line.command_line.run("dataset", "freeze", file, "--json").document["version"])
 
 
+@pytest.mark.usefixtures("untuned")
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -222,6 +229,7 @@ def test_an_experiment_that_cannot_be_is_refused_before_training(
     assert answer.out == ""
 
 
+@pytest.mark.usefixtures("untuned")
 def test_an_evaluation_on_what_was_trained_on_is_refused(line: Line, controlled: str) -> None:
     lab = line.command_line
     other = line.write("other.yaml", {**CONTROLLED, "name": "other-split", "seed": 4})
@@ -239,7 +247,7 @@ def test_an_evaluation_on_what_was_trained_on_is_refused(line: Line, controlled:
     assert "leaking" not in names
 
 
-@pytest.mark.parametrize("text", ["shots: [", "- just\n- a list\n"])
+@pytest.mark.usefixtures("untuned")
 @pytest.mark.parametrize(
     "words",
     [
@@ -251,14 +259,13 @@ def test_an_evaluation_on_what_was_trained_on_is_refused(line: Line, controlled:
     ],
     ids=" ".join,
 )
-def test_a_file_that_is_no_such_document_is_named(
-    line: Line, words: tuple[str, ...], text: str
-) -> None:
+def test_a_file_that_is_no_such_document_is_named(line: Line, words: tuple[str, ...]) -> None:
     file = line.folder / "broken.yaml"
-    file.write_text(text)
-    answer = line.command_line.run(*words, file, code=2)
-    assert "broken.yaml" in answer.message
-    assert answer.out == ""
+    for text in ("shots: [", "- just\n- a list\n"):
+        file.write_text(text)
+        answer = line.command_line.run(*words, file, code=2)
+        assert "broken.yaml" in answer.message
+        assert answer.out == ""
 
 
 def test_a_folder_that_cannot_be_a_home_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,18 +12,7 @@ import typer
 from typer.main import get_command
 
 from agetrace.cli.app import app
-
-
-def run(*arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run `agetrace` in a process of its own."""
-    prefix = [] if home is None else ["--home", str(home)]
-    return subprocess.run(
-        [sys.executable, "-m", "agetrace", *prefix, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+from tests.support.command_line import CommandLine
 
 
 def leaves(command: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
@@ -41,10 +29,10 @@ COMMANDS = dict(leaves(get_command(app)))
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("home")
-    assert run("init", str(folder)).returncode == 0
-    return folder
+def home(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    home = CommandLine(tmp_path_factory.mktemp("home"))
+    home.run("init", home.home)
+    return home
 
 
 def test_there_are_commands() -> None:
@@ -69,27 +57,22 @@ def test_every_command_speaks_json(words: tuple[str, ...]) -> None:
 
 
 def test_a_command_without_a_home_says_how_to_make_one(tmp_path: Path) -> None:
-    completed = run("shots", home=tmp_path)
-    assert completed.returncode == 2
-    assert "agetrace init" in completed.stderr
-    assert "Traceback" not in completed.stderr
-    assert completed.stdout == ""
+    answer = CommandLine(tmp_path).run_apart("shots", code=2)
+    assert "agetrace init" in answer.message
+    assert answer.out == ""
 
 
-def test_init_refuses_a_home_that_exists(home: Path) -> None:
-    completed = run("init", str(home))
-    assert completed.returncode == 2
-    assert "already" in completed.stderr
+def test_init_refuses_a_home_that_exists(home: CommandLine) -> None:
+    assert "already" in home.run("init", home.home, code=2).message
 
 
 def test_init_prints_json(tmp_path: Path) -> None:
-    completed = run("init", str(tmp_path / "lab"), "--json")
-    assert json.loads(completed.stdout) == {"home": str(tmp_path / "lab")}
+    answer = CommandLine(tmp_path).run_apart("init", tmp_path / "lab", "--json")
+    assert answer.document == {"home": str(tmp_path / "lab")}
 
 
-def test_an_empty_home_has_no_shots(home: Path) -> None:
-    completed = run("shots", "--json", home=home)
-    assert (completed.returncode, completed.stdout) == (0, "")
+def test_an_empty_home_has_no_shots(home: CommandLine) -> None:
+    assert home.run("shots", "--json").out == ""
 
 
 @pytest.mark.parametrize(
@@ -110,47 +93,46 @@ def test_an_empty_home_has_no_shots(home: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_wrong_request_is_refused_in_a_sentence(
-    home: Path, arguments: tuple[str, ...], message: str
+    home: CommandLine, arguments: tuple[str, ...], message: str
 ) -> None:
-    completed = run(*arguments, home=home)
-    assert completed.returncode == 2, completed.stderr
-    assert message in " ".join(completed.stderr.split())
-    assert "Traceback" not in completed.stderr
-    assert completed.stdout == ""
+    answer = home.run(*arguments, code=2)
+    assert message in answer.message
+    assert answer.out == ""
+
+
+def test_a_process_of_its_own_answers_as_the_process_of_the_tests_does(home: CommandLine) -> None:
+    refused = ("scene", "show", "nowhere")
+    assert home.run_apart(*refused, code=2) == home.run(*refused, code=2)
 
 
 def test_settings_with_an_unknown_field_are_refused(tmp_path: Path) -> None:
     (tmp_path / "agetrace.toml").write_text("[store]\nroot = 'store'\ncolour = 'red'\n")
-    completed = run("shots", home=tmp_path)
-    assert completed.returncode == 2
-    assert "store.colour" in completed.stderr
+    assert "store.colour" in CommandLine(tmp_path).run("shots", code=2).message
 
 
 def test_a_catalogue_of_another_revision_is_refused_with_the_command(tmp_path: Path) -> None:
     import sqlite3
 
-    assert run("init", str(tmp_path)).returncode == 0
+    home = CommandLine(tmp_path)
+    home.run("init", tmp_path)
     with sqlite3.connect(tmp_path / "catalogue.sqlite") as database:
         database.execute("update alembic_version set version_num = '0000'")
     database.close()
-    completed = run("shots", home=tmp_path)
-    assert completed.returncode == 2
-    assert "agetrace catalogue upgrade" in completed.stderr
-    assert "Traceback" not in completed.stderr
+    assert "agetrace catalogue upgrade" in home.run("shots", code=2).message
 
 
-def test_the_typer_application_is_not_a_completion_installer() -> None:
+def test_the_typer_application_is_not_a_completion_installer(home: CommandLine) -> None:
     assert isinstance(app, typer.Typer)
-    assert "--install-completion" not in run("--help").stdout
+    assert "--install-completion" not in home.run("--help").out
 
 
 @pytest.mark.parametrize(("module", "extra"), [("torch", "training"), ("safetensors", "training")])
 def test_a_command_whose_extra_is_not_installed_names_it(
-    home: Path, tmp_path: Path, module: str, extra: str
+    home: CommandLine, tmp_path: Path, module: str, extra: str
 ) -> None:
     specification = tmp_path / "nano.yaml"
     specification.write_text("name: nano\ndataset: controlled\n")
-    arguments = ["agetrace", "--home", str(home), "experiment", "run", str(specification)]
+    arguments = ["agetrace", "--home", str(home.home), "experiment", "run", str(specification)]
     completed = subprocess.run(
         [
             sys.executable,

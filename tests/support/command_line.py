@@ -1,17 +1,22 @@
-"""The command line in processes of its own, as its users run it."""
+"""The command line: within this process, which is quick, or in one of its own, as users run it."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import yaml
+
+from agetrace.__main__ import main
 
 TIMEOUT_S = 100
 
@@ -60,13 +65,28 @@ class CommandLine:
         words = (str(argument) for argument in arguments)
         return [sys.executable, "-m", "agetrace", "--home", str(self.home), *words]
 
-    def run(
+    def run(self, *arguments: str | Path, code: int = 0) -> Answer:
+        """Run a command within this process; it must end with an exit code.
+
+        An exception that the program would show with a traceback reaches the test.
+        """
+        with _streams(self.command(*arguments)[2:], self.environment) as (out, err):
+            try:
+                main()
+            except SystemExit as end:
+                assert end.code is None or isinstance(end.code, int), end.code
+                exit_code = end.code or 0
+            else:
+                exit_code = 0
+        return _answer(exit_code, _content(out), _content(err), code)
+
+    def run_apart(
         self,
         *arguments: str | Path,
         code: int = 0,
         before: Callable[[], None] | None = None,
     ) -> Answer:
-        """Run a command that must end with an exit code, and without a traceback.
+        """Run a command in a process of its own; it must end with an exit code, no traceback.
 
         `before` is called in the new process before the command starts.
         """
@@ -80,10 +100,7 @@ class CommandLine:
             env=self.environment,
             preexec_fn=before,
         )
-        answer = Answer(completed.returncode, completed.stdout, completed.stderr)
-        assert "Traceback" not in answer.err, answer.err
-        assert answer.exit_code == code, f"{answer.exit_code}: {answer.err}"
-        return answer
+        return _answer(completed.returncode, completed.stdout, completed.stderr, code)
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command in a process group of its own, as a shell does."""
@@ -100,6 +117,40 @@ class CommandLine:
     def shots(self, *options: str) -> list[dict[str, Any]]:
         """Return the shots that `agetrace shots` lists."""
         return self.run("shots", "--json", *options).lines
+
+
+@contextmanager
+def _streams(
+    arguments: list[str], environment: dict[str, str]
+) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
+    """Have this process look like one of the command's own; yields what is written to."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with (
+        Path(os.devnull).open(encoding="utf-8") as nothing,
+        patch.dict(os.environ, environment, clear=True),
+        patch.multiple(
+            sys,
+            argv=arguments,
+            stdin=nothing,
+            stdout=out,
+            stderr=err,
+            # the command line sets one for the rest of its process
+            excepthook=sys.excepthook,
+        ),
+    ):
+        yield out, err
+
+
+def _content(stream: io.TextIOWrapper) -> str:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue().decode("utf-8")
+
+
+def _answer(exit_code: int, out: str, err: str, expected: int) -> Answer:
+    assert "Traceback" not in err, err
+    assert exit_code == expected, f"{exit_code}: {err}"
+    return Answer(exit_code, out, err)
 
 
 def write_yaml(file: Path, document: object) -> Path:
