@@ -28,7 +28,7 @@ from datastore.timeslots import timeslot_of
 from datastore.zones import local_text
 
 _FARTHEST: Final = timedelta(days=50 * 366)
-"""A schedule that is not due in so long is never due."""
+"""Fifty years: a schedule that is not due in them is never due."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,9 @@ def preview(
         *(() if scheme is None else timeslot_warnings(own, plans, scheme)),
         *clock_warnings(schedule.description, now, end),
     ]
+    if not own:
+        when = "within fifty years" if until is None else f"before {end.isoformat()}"
+        warnings.append(PreviewWarning("not-due", "warning", f"it is not due {when}", now))
     severities = ("error", "warning", "notice")
     return Preview(
         schedule=schedule,

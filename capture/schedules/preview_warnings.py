@@ -30,6 +30,7 @@ WarningWord = Literal[
     "hour-skipped",
     "left-out",
     "not-active",
+    "not-due",
 ]
 Severity = Literal["error", "warning", "notice"]
 

@@ -93,11 +93,18 @@ def test_count_and_until_say_how_far_one_looks() -> None:
     until = datetime(2026, 3, 4, 6, tzinfo=UTC)
     assert len(preview(schedule, now=NOW, until=until).occurrences) == 3
     assert len(preview(schedule, now=NOW, count=5).occurrences) == 5
-    assert len(preview(planned(ends_at=NOW + DAY), now=NOW, count=5).occurrences) == 0
     ended = planned(expression="0 6 * * *", ends_at=datetime(2026, 3, 4, tzinfo=UTC))
     assert len(preview(ended, now=NOW, count=5).occurrences) == 3
     with pytest.raises(ValueError, match="one of count and until"):
         preview(schedule, now=NOW)
+
+
+def test_a_schedule_that_is_not_due_is_told() -> None:
+    ended = planned(ends_at=NOW + DAY)
+    for options in ({"count": 5}, {"until": NOW + 30 * DAY}):
+        found = preview(ended, now=NOW, scheme=months(), **options)
+        assert found.occurrences == ()
+        assert "not-due" in {warning.word for warning in found.warnings}
 
 
 def test_too_far_a_look_is_refused() -> None:
