@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from agetrace.cli.app import app
 from agetrace.settings import create_home
 from capture.daemon.facts import Thresholds
-from capture.daemon.health import Concern, concerns
+from capture.daemon.health import Concern, ConcernName, concerns
 from capture.daemon.outbox import enqueue
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
@@ -200,3 +200,14 @@ def test_a_home_without_a_catalogue_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--home", str(home.folder), "daemon", "health"])
     assert isinstance(result.exception, NoCatalogueError)
     assert result.exception.exit_code == 2
+
+
+def test_the_guide_names_every_concern() -> None:
+    guide = Path(__file__).parents[3] / "docs" / "how-to" / "watching.md"
+    table = guide.read_text().partition("| concern |")[2].partition("\n\n")[0]
+    told = {
+        name.strip("` ")
+        for line in table.splitlines()[2:]
+        for name in line.split("|")[1].split(",")
+    }
+    assert told == set(get_args(ConcernName))

@@ -334,3 +334,30 @@ def test_a_port_that_is_taken_is_named(sqlite_catalogue: Catalogue, tmp_path: Pa
             metrics.serve(port)
     metrics.close()
     assert MetricsError.exit_code == 2
+
+
+def test_the_guide_names_every_metric(sqlite_catalogue: Catalogue, tmp_path: Path) -> None:
+    with sqlite_catalogue.writing() as transaction:
+        add_schedule(transaction, "nightly", add_fixture(transaction, "north", "A1"))
+        add_session(transaction, NOW, "A1")
+    with served(sqlite_catalogue, tmp_path) as (metrics, url):
+        metrics.tick(NOW)
+        shown = {
+            (name, tuple(label for label, _ in labels))
+            for name, samples in scrape(url).items()
+            for labels in samples
+        }
+    guide = Path(__file__).parents[3] / "docs" / "how-to" / "watching.md"
+    rows = [
+        [cell.strip() for cell in line.split("|")]
+        for line in guide.read_text().splitlines()
+        if line.startswith("| `agetrace_")
+    ]
+    told = {
+        (
+            row[1].strip("`"),
+            tuple(sorted(label.strip("` ") for label in row[2].split(",") if label)),
+        )
+        for row in rows
+    }
+    assert told == shown
