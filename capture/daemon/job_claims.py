@@ -190,8 +190,8 @@ def fail_abandoned(
 ) -> list[str]:
     """End the attempts whose daemon died; return the marks of their processes.
 
-    An attempt is abandoned if its claim ran out, or if its holder was a process of this host that
-    no longer runs. It is tried again as its definition says.
+    An attempt is abandoned if its holder was a process of this host that no longer runs, or one of
+    another host whose claim ran out. It is tried again as its definition says.
 
     Parameters
     ----------
@@ -214,8 +214,12 @@ def fail_abandoned(
         for job in transaction.scalars(running).all():
             lease = transaction.get(LeaseRow, f"{_PREFIX}{job.uuid}")
             before = "" if lease is None else lease.holder
-            is_held = lease is not None and lease.expires_at > database_now(transaction)
-            if is_held and not is_abandoned(before):
+            if _is_of_this_host(before):
+                # whether it lives is known better than by a clock that may have been moved
+                is_held = not is_abandoned(before)
+            else:
+                is_held = lease is not None and lease.expires_at > database_now(transaction)
+            if is_held:
                 continue
             definition = definitions.get(job.name)
             if definition is None and not _is_of_this_host(before):

@@ -37,6 +37,8 @@ DEFINITION_PREFIX: Final = "defined "
 _DUE_PREFIX: Final = "due "
 _BOUNDARY_PREFIX: Final = "session-events-after-"
 _SMALLEST: Final = timedelta(microseconds=1)
+_BATCH: Final = 500
+"""Most jobs that one transaction plans; after a long pause the next passes plan the rest."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class _FirstSeen:
 def plan_jobs(
     catalogue: Catalogue, definitions: Mapping[str, JobDefinition], *, now: datetime
 ) -> int:
-    """Write rows for all that calls for a job and has none yet; return how many.
+    """Write rows for what calls for a job and has none yet, in batches; return how many.
 
     A definition that was never seen before is for what happens from then on: nothing that lies
     before its first planning calls for it. The same holds for a definition that another trigger was
@@ -219,6 +221,7 @@ def _after_sessions(
             _has_no_row(name, subject),
         )
         .order_by(SessionEvent.id)
+        .limit(_BATCH)
     )
     if definition.after == "dark-session":
         query = query.where(
@@ -245,6 +248,7 @@ def _of_closed_timeslots(
             _has_no_row(name, subject),
         )
         .order_by(Timeslot.ordinal)
+        .limit(_BATCH)
     )
     return [
         _Wanted(text, ends_at, {"scheme": scheme, "timeslot": str(ordinal), "date": _date(ends_at)})

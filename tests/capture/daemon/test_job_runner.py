@@ -302,23 +302,25 @@ def test_two_daemons_of_a_host_run_one_job_at_a_time(laboratory: Laboratory) -> 
     assert [job["reason"] for job in jobs_of(laboratory.catalogue)] == ["limit-exceeded"] * 2
 
 
-def claimed(catalogue: Catalogue) -> ClaimedJob:
+def claimed(catalogue: Catalogue, holder: str) -> ClaimedJob:
     definitions = {"job": JobDefinition(command=("shots",), after="session", attempts=2)}
     plan_jobs(catalogue, definitions, now=NOW)
     ended_session(catalogue)
     plan_jobs(catalogue, definitions, now=NOW)
-    claim = claim_next(catalogue, definitions, now=LATER, holder=this_process())
+    claim = claim_next(catalogue, definitions, now=LATER, holder=holder)
     assert claim is not None
-    assert claim_next(catalogue, definitions, now=LATER, holder=this_process()) is None
+    assert claim_next(catalogue, definitions, now=LATER, holder=holder) is None
     return claim
 
 
 def test_a_claim_that_ran_out_in_a_suspended_machine_is_still_good(catalogue: Catalogue) -> None:
-    claim = claimed(catalogue)
+    claim = claimed(catalogue, this_process())
     for settle in (False, True):
         with catalogue.writing() as transaction:
             past = database_now(transaction) - timedelta(hours=1)
             transaction.execute(update(LeaseRow).values(expires_at=past))
+        # its process lives, which another daemon of this host can see
+        assert fail_abandoned(catalogue, {}, now=LATER, holder="another", kept=None) == []
         if settle:
             claim.settle(Attempt("completed", exit_code=0), LATER)
         else:
@@ -328,7 +330,7 @@ def test_a_claim_that_ran_out_in_a_suspended_machine_is_still_good(catalogue: Ca
 
 
 def test_what_a_daemon_writes_after_a_takeover_does_not_count(catalogue: Catalogue) -> None:
-    claim = claimed(catalogue)
+    claim = claimed(catalogue, "process 1 (start 1) on third-host")
     definitions = {
         "job": JobDefinition(command=("shots",), after="session", attempts=2, retry_after_s=0)
     }

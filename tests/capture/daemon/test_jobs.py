@@ -190,6 +190,17 @@ def test_a_clock_that_jumped_ahead_and_back_leaves_no_night_without_a_job(
     assert len(jobs_of(catalogue)) == 3
 
 
+def test_many_sessions_at_once_are_planned_batch_by_batch(
+    sqlite_catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capture.daemon.jobs._BATCH", 2)
+    plan_jobs(sqlite_catalogue, AFTER_DARK, now=NOW)
+    sessions = [ended_session(sqlite_catalogue) for _ in range(5)]
+    planned = [plan_jobs(sqlite_catalogue, AFTER_DARK, now=NOW) for _ in range(4)]
+    assert planned == [2, 2, 1, 0]
+    assert [text.split()[1] for text in subjects(sqlite_catalogue)] == sessions
+
+
 def test_daemons_that_plan_at_once_plan_each_job_once(catalogue: Catalogue, url: str) -> None:
     plan_jobs(catalogue, AFTER_DARK, now=NOW)
     for _ in range(6):
