@@ -115,9 +115,7 @@ class CalendarIntervalRule(_Rule):
 Rule = Annotated[CronRule | CalendarIntervalRule, Field(discriminator="kind")]
 
 
-def local_times(
-    rule: CronRule | CalendarIntervalRule, start: datetime, end: datetime
-) -> Iterator[datetime]:
+def local_times(rule: Rule, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the naive local times of a rule in [start, end), in order.
 
     Parameters
@@ -175,7 +173,7 @@ def in_zone(local: datetime, zone: ZoneInfo) -> LocalTime:
 
 
 def due_times(
-    rule: CronRule | CalendarIntervalRule,
+    rule: Rule,
     zone: str,
     start: datetime,
     end: datetime,
@@ -222,9 +220,7 @@ def due_times(
             yield moment
 
 
-def local_times_around(
-    rule: CronRule | CalendarIntervalRule, start: datetime, end: datetime
-) -> Iterator[datetime]:
+def local_times_around(rule: Rule, start: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the local times of a rule that may lie in [start, end) in any zone.
 
     Parameters
@@ -242,7 +238,7 @@ def local_times_around(
 
 
 def _moments(
-    rule: CronRule | CalendarIntervalRule,
+    rule: Rule,
     zone: ZoneInfo,
     start: datetime,
     end: datetime,
