@@ -86,7 +86,8 @@ def unit_text(home_folder: Path, name: str, *, user: str | None) -> str:
     """
     of_user = user is None
     folder = home_folder.resolve()
-    command = [sys.executable, "-m", "agetrace", "--home", str(folder), "daemon", "run"]
+    # -P: a folder of the home must not stand in for a module of the program
+    command = [sys.executable, "-P", "-m", "agetrace", "--home", str(folder), "daemon", "run"]
     return _UNIT.format(
         place=unit_place(name, of_user=of_user),
         description=_plain(folder),

@@ -48,12 +48,16 @@ def run(context: typer.Context, as_json: JsonOption = False) -> None:
     from agetrace.watching import Watching
     from capture.daemon.service_manager import NotifySocket
 
-    with catalogue_of(context) as (home, catalogue), _stopping() as stopping:
+    with (
+        catalogue_of(context) as (home, catalogue),
+        _stopping() as stopping,
+        NotifySocket() as manager,
+    ):
         begin_logs(context, home, "json")
         watching = Watching(home, catalogue, clock_of(home), lambda: service.counts)
         jobs = job_runner_of(home, catalogue)
         hooks = [jobs.tick, *watching.hooks]
-        service = daemon_of(home, catalogue, manager=NotifySocket(), hooks=hooks)
+        service = daemon_of(home, catalogue, manager=manager, hooks=hooks)
         with watching, jobs:
             service.run(stopping.event, tick_s=home.settings.daemon.tick_s)
     counts = service.counts

@@ -6,9 +6,12 @@ hangs falls silent and is restarted.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+import os
+from types import TracebackType
+from typing import Final, Protocol, Self
 
 _LONGEST_STATUS: Final = 200
+_PATIENCE_S: Final = 1.0
 
 
 class ServiceManager(Protocol):
@@ -32,25 +35,43 @@ class ServiceManager(Protocol):
 
 
 class NotifySocket:
-    """The service manager whose socket the environment's NOTIFY_SOCKET names."""
+    """The service manager whose socket the environment's NOTIFY_SOCKET names, if it names one."""
 
     def __init__(self) -> None:
         from sdnotify import SystemdNotifier
 
-        self._notifier = SystemdNotifier()
         self._said = ""
+        # without the variable the library would leave a socket open
+        self._notifier = SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
+        if self._notifier is not None and self._notifier.socket is not None:
+            # somebody who does not listen must not hold up the work
+            self._notifier.socket.settimeout(_PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        """Return it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go of the socket."""
+        if self._notifier is not None and self._notifier.socket is not None:
+            self._notifier.socket.close()
 
     def ready(self) -> None:
         """Say that the start is over."""
-        self._notifier.notify("READY=1")
+        self._notify("READY=1")
 
     def alive(self) -> None:
         """Say that work goes on."""
-        self._notifier.notify("WATCHDOG=1")
+        self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
         """Say that the end has begun."""
-        self._notifier.notify("STOPPING=1")
+        self._notify("STOPPING=1")
 
     def status(self, text: str) -> None:
         """Say in words what is being done, if it is something else than before."""
@@ -58,7 +79,11 @@ class NotifySocket:
         if line != self._said:
             self._said = line
             # the protocol's library knows no other characters
-            self._notifier.notify(f"STATUS={line}".encode("latin-1", "replace").decode("latin-1"))
+            self._notify(f"STATUS={line}".encode("latin-1", "replace").decode("latin-1"))
+
+    def _notify(self, text: str) -> None:
+        if self._notifier is not None:
+            self._notifier.notify(text)
 
 
 class NoServiceManager:

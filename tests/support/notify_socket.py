@@ -27,7 +27,7 @@ class NotifySocket:
         """Take what was said since the last time; return all that ever was."""
         while True:
             try:
-                self.said.append(self._socket.recv(4096).decode())
+                self.said.append(self._socket.recv(4096).decode("latin-1"))
             except TimeoutError:
                 return self.said
 
