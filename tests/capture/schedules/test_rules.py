@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from dateutil.rrule import DAILY, FR, MO, MONTHLY, TH, TU, WE, WEEKLY, rrule
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -150,9 +150,11 @@ def spans(draw: st.DrawFn) -> tuple[str, datetime, datetime]:
 
 
 choices = st.sampled_from(CHOICES)
+# a busy machine takes its time to find a zone's changes
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(patient, max_examples=100)
 @given(expressions, spans(), choices)
 def test_a_cron_rule_is_due_when_the_clocks_of_its_zone_show_it(
     expression: str,
@@ -165,7 +167,7 @@ def test_a_cron_rule_is_due_when_the_clocks_of_its_zone_show_it(
     assert all(moment.tzinfo is UTC for moment in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(patient, max_examples=60)
 @given(intervals(), spans(), choices)
 def test_an_interval_is_due_when_the_clocks_of_its_zone_show_it(
     content: dict[str, Any],
@@ -177,7 +179,7 @@ def test_an_interval_is_due_when_the_clocks_of_its_zone_show_it(
     assert expanded(content, zone, start, end, choice) == truth(content, zone, start, end, choice)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(patient, max_examples=40)
 @given(
     st.one_of(expressions.map(cron), intervals()),
     spans(),
@@ -202,7 +204,7 @@ def test_it_makes_no_difference_where_an_expansion_stops_and_goes_on(
 FREQUENCIES: dict[str, Literal[1, 2, 3]] = {"months": MONTHLY, "weeks": WEEKLY, "days": DAILY}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(patient, max_examples=60)
 @given(
     st.sampled_from(sorted(FREQUENCIES)),
     st.integers(1, 40),
