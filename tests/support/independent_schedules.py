@@ -121,7 +121,8 @@ def _due_by_cron(
     found = []
     for moment, wall, before in minutes:
         is_due = cron.matches(wall) and _is_chosen_pass(wall, repeated_hour)
-        if skipped_hour == "shift" and not is_due:
+        may_have_jumped = wall.hour != before.hour or wall.minute != before.minute + 1
+        if skipped_hour == "shift" and may_have_jumped and not is_due:
             shown, skipped = wall.replace(tzinfo=None), before.replace(tzinfo=None) + MINUTE
             while skipped < shown and not is_due:
                 is_due = cron.matches(skipped)
