@@ -34,6 +34,7 @@ _FIRST: Final = (
     "shot",
 )
 _HANDLER_NAME: Final = "agetrace"
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 
 
 def configure_logs(
@@ -124,7 +125,7 @@ def _formatter(log_format: LogFormat, is_terminal: bool) -> ProcessorFormatter:
 
 def _to_json(line: Mapping[str, Any], **_: Any) -> str:
     ordered = {name: line[name] for name in _FIRST if name in line} | dict(line)
-    return json.dumps(ordered, ensure_ascii=False, default=str)
+    return _ENCODER.encode(ordered)
 
 
 class _Masking(logging.Formatter):

@@ -105,6 +105,13 @@ def log_settled(
             )
 
 
+def log_reconciled(session_uuid: str, serial: str, shot_uuid: str, settled: Settled) -> None:
+    """Tell what became of a shot that an interrupted session had left open."""
+    name = "registered" if settled.outcome == "accepted" else settled.outcome
+    log = _LOG.bind(session=session_uuid, camera=serial, shot=shot_uuid)
+    log.info(f"shot-{name}", reason=settled.reason, is_reconciled=True)
+
+
 def log_prompt(session_uuid: str, prompt_uuid: str, name: str, text: str) -> None:
     """Tell of a prompt to an operator that was `asked`, or of what became of it."""
     _LOG.info(f"prompt-{name}", session=session_uuid, prompt=prompt_uuid, text=text)

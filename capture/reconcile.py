@@ -28,6 +28,7 @@ from capture.errors import CaptureError, SpoolError, UnknownCameraError
 from capture.examination import ShotFacts
 from capture.knowledge import SessionKnowledge, load_knowledge
 from capture.leasing import lease_equipment
+from capture.log_lines import log_reconciled
 from capture.recipes import Recipe
 from capture.registration import (
     FAILED,
@@ -182,6 +183,7 @@ def reconcile_stations(
             result.unsettled_sessions.add(shot.session_uuid)
             continue
         result.settled[shot.planned.uuid] = settled
+        log_reconciled(shot.session_uuid, shot.serial, shot.planned.uuid, settled)
     _tidy_spool(catalogue, clock, spool, by_camera, result)
     result.sessions_closed.extend(_close_sessions(catalogue, fixture, clock.now()))
     return result

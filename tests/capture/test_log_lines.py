@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -16,10 +17,13 @@ from sqlalchemy import select
 
 from agetrace.logs import configure_logs
 from capture.attendance import answer_prompt, open_prompts
-from capture.session_rows import add_session_event
+from capture.recipes import ShotSpec
+from capture.reconcile import reconcile
+from capture.registration import plan_shot
+from capture.session_rows import add_session_event, begin_session, load_fixture
 from datastore.tables import Occurrence, Recipe, Schedule, SessionEvent
 from datastore.tables import Session as SessionRow
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, recipe
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
 
 DARK = '  - {kind: dark-field, exposures: ["1/30"], isos: [100]}\n'
 
@@ -155,3 +159,35 @@ def test_a_session_writes_nothing_unless_somebody_asks(
     assert laboratory.run(recipe(DARK), NIKON).state == "completed"
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_a_shot_that_was_left_open_is_told_when_it_is_settled(
+    laboratory: Laboratory, stream: io.StringIO
+) -> None:
+    now = laboratory.clock.now()
+    with laboratory.catalogue.writing() as transaction:
+        fixture = load_fixture(transaction, "virtual", [NIKON])
+        session = begin_session(
+            transaction,
+            fixture,
+            recipe(DARK),
+            operator=None,
+            note=None,
+            clock_source="simulated",
+            at=now,
+        )
+        spec = ShotSpec(1, "dark-field", None, Fraction(1, 30), 100, None, "raw")
+        camera_id = fixture.cameras[0].camera_id
+        shot = plan_shot(transaction, session.session_id, camera_id, None, spec, 1, now)
+    reconcile(
+        laboratory.catalogue,
+        "virtual",
+        clock=laboratory.clock,
+        spool_folder=laboratory.spool_folder,
+        camera_factory=quick_camera,
+        camera_patience_s=1.0,
+    )
+    [line] = [line for line in lines(stream) if line["event"] == "shot-failed"]
+    assert (line["session"], line["camera"], line["shot"]) == (session.uuid, NIKON, shot.uuid)
+    assert "was interrupted" in line["reason"]
+    assert line["is_reconciled"] is True
