@@ -5,12 +5,13 @@ Owns the processes in which files from outside are read. Decides nothing about r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from queue import LifoQueue
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -150,19 +151,21 @@ class ExaminedShot:
 
 
 class Examiner:
-    """Examines the files of one camera's shots; a context manager."""
+    """Examines the files of one shot after the other; a context manager."""
 
     def __init__(self) -> None:
         self._worker = ExaminingWorker()
         self._reader = MetadataReader()
+        # exiftool goes with the thread that starts it: this one lasts as long as the examiner
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="metadata")
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Return the examiner; its processes start with the first file."""
-        self._stack.enter_context(self._thread)
+        """Return the examiner; its processes start with the first file, or before."""
         self._stack.enter_context(self._worker)
         self._stack.enter_context(self._reader)
+        # ends first: it may be starting what the reader ends
+        self._stack.enter_context(self._thread)
         return self
 
     def __exit__(
@@ -174,8 +177,16 @@ class Examiner:
         """End the processes."""
         self._stack.close()
 
+    def start(self) -> None:
+        """Have the processes get ready, without waiting for them."""
+        self._worker.start()
+        self._thread.submit(self._reader.start)
+
     def read_metadata(self, path: Path) -> FileMetadata:
         """Return what a file says of itself; a file that cannot be read says nothing."""
+        return self._thread.submit(self._read_metadata, path).result()
+
+    def _read_metadata(self, path: Path) -> FileMetadata:
         try:
             return _twice(lambda: self._reader.read(path))
         except FrameError as error:
@@ -186,7 +197,7 @@ class Examiner:
     ) -> ExaminedShot:
         """Examine the files of one shot."""
         # two processes read: one what the files say, the other what they hold
-        reading = self._thread.submit(lambda: [self.read_metadata(file.path) for file in files])
+        reading = self._thread.submit(lambda: [self._read_metadata(file.path) for file in files])
         answers = [self._examine(file, camera, shot) for file in files]
         examined = tuple(
             ExaminedFile(file, answer.examination, metadata)
@@ -223,6 +234,63 @@ class Examiner:
             # an interrupt at the terminal reaches the decoder too: it is no judgement on the file
             answer = self._worker.examine(file.path, expected, question)
         return answer
+
+
+class Examiners:
+    """The examiners that the cameras of a session share; a context manager.
+
+    Each examines one shot at a time, so that a file that ends its processes spoils no other's
+    examination. Further ones start only where a shot would have to wait.
+
+    Parameters
+    ----------
+    most
+        How many there may be.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._all = [Examiner() for _ in range(most)]
+        # the one that examined last comes first: its processes run
+        self._idle: LifoQueue[Examiner] = LifoQueue()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Return the examiners; the first gets ready meanwhile."""
+        with ExitStack() as stack:
+            for examiner in self._all:
+                self._idle.put(stack.enter_context(examiner))
+            self._all[-1].start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End every process."""
+        self._stack.close()
+
+    def examine(
+        self, files: Sequence[SpooledFile], camera: CameraFacts, shot: ShotFacts
+    ) -> ExaminedShot:
+        """Examine the files of one shot; waits for an idle examiner."""
+        with self._examiner() as examiner:
+            return examiner.examine(files, camera, shot)
+
+    def read_metadata(self, path: Path) -> FileMetadata:
+        """Return what a file says of itself; a file that cannot be read says nothing."""
+        with self._examiner() as examiner:
+            return examiner.read_metadata(path)
+
+    @contextmanager
+    def _examiner(self) -> Iterator[Examiner]:
+        examiner = self._idle.get()
+        try:
+            yield examiner
+        finally:
+            self._idle.put(examiner)
 
 
 def exposure_product(settings: CameraSettings) -> float:

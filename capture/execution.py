@@ -1,26 +1,26 @@
-"""The shots of a session: each at all of its cameras at once, the next while the last is stored.
+"""The shots of a session: each at all of its cameras at once, the next while the last are stored.
 
 The rows of a shot are committed before its shutter opens and after its files are durable; the
-card's copies are deleted after that. While the cameras expose one shot, the files of the one
-before are hashed, flushed, examined, stored and committed. The calling thread alone touches the
+card's copies are deleted after that. While the cameras expose one shot, the files of those before
+are hashed, flushed, examined, stored and committed. The calling thread alone touches the
 catalogue.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from capture.actuators import Actuator
 from capture.cameras.gphoto2_camera import MARGIN_S
-from capture.cameras.protocol import CameraSettings, Release
-from capture.errors import CaptureError
-from capture.examination import ExaminedShot, ShotFacts
-from capture.flight import FULL, Attempt, Flight, Recorder, sound
+from capture.cameras.protocol import Release
+from capture.examination import ExaminedShot
+from capture.flight import FULL, Attempt, Flight, Recorder
+from capture.ingest import Ingest
 from capture.knowledge import SessionKnowledge
 from capture.leasing import EquipmentLease
 from capture.log_lines import log_triggered
@@ -35,22 +35,14 @@ from capture.steps import Step, StepQueue, settings_of
 from capture.stopping import stopped_by
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
-from datastore.errors import DatastoreError
-from datastore.frames import Finding
 
 Progress = Callable[[int, int], None]
 """Told how many of how many frames are done."""
 
 ACCEPTED: Final = "accepted"
 QUARANTINED: Final = "quarantined"
-Result = TypeVar("Result")
-
-
-_DISTRUSTED: Final = Finding(
-    "distrusted",
-    {},
-    "The camera had delivered a wrong file for the shot before: this one may not be the shot's.",
-)
+MOST_LANDING: Final = 2
+"""How many steps may be on their way to the catalogue when the next exposure begins."""
 
 
 @dataclass
@@ -90,8 +82,15 @@ class Execution:
     _accepted: set[tuple[Station, int]] = field(default_factory=set)
     _lost: dict[Station, str] = field(default_factory=dict)
     _incomplete: int = 0
-    _flight: Flight | None = None
+    _flights: deque[Flight] = field(default_factory=deque)
     _stopping: SessionStoppedError | None = None
+    _ingest: Ingest = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what examines and stores the frames."""
+        self._ingest = Ingest(
+            self.stations, self.knowledge, self.spool, self.catalogue.store, self.clock
+        )
 
     def run(self, *, settled_by_reconciling: int = 0) -> SessionOutcome:
         """Take every shot, end the session and say what became of it."""
@@ -99,7 +98,7 @@ class Execution:
         end = self._end_of(self._take_all)
         if end.exit_reason not in ("lease-lost", "internal-error"):
             # what was exposed is registered, whatever ended the session
-            landing = self._end_of(self._land)
+            landing = self._end_of(self._land_all)
             if landing.state == "failed":
                 end = landing
         self._end(end)
@@ -151,7 +150,7 @@ class Execution:
             step = self.steps.next
             if step is not None and not self._needs_other_scene(step.spec):
                 self._take(self.steps.take())
-            elif self._flight is not None:
+            elif self._flights:
                 # retakes come before the scene changes
                 self._land()
             elif step is not None:
@@ -165,82 +164,51 @@ class Execution:
         return is_other or spec.cap_on != self._cap_on
 
     def _take(self, step: Step[Station]) -> None:
-        """Expose a step at all of its stations while the step before is landing."""
-        spec, settings = step.spec, settings_of(step.spec)
-        changes = self._change_scene(spec)
-        self.lease.hold(2 * float(spec.exposure) + 3 * MARGIN_S)
+        """Expose a step at all of its stations while steps before it are landing."""
+        settings = settings_of(step.spec)
+        changes = self._change_scene(step.spec)
+        self.lease.hold(2 * float(step.spec.exposure) + 3 * MARGIN_S)
         attempts = {station: Attempt() for station in step.takers}
-        prepared = self._each(
-            attempts, lambda station: station.prepare(settings, self.clock, self.spool)
+        is_quick = all(station.has_applied(settings) for station in step.takers)
+        preparing = self.stations.order(
+            step.takers, lambda station: station.prepare(settings, self.clock, self.spool)
         )
+        if not is_quick:
+            # the rows are dated just before the release, and tell of cameras that were opened
+            wait(preparing.values())
+        planned_at, planned_s = self.clock.now(), time.monotonic()
+        self.recorder.plan(step, attempts, changes, planned_at)
+        prepared, failed = outcomes(preparing)
         for station, readiness in prepared.items():
             attempts[station].readiness = readiness
-        planned_at = self.clock.now()
-        self.recorder.plan(step, attempts, changes, planned_at)
+        for station, failure in failed.items():
+            attempts[station].failure = failure
 
         def release(station: Station) -> Release:
             planned = attempts[station].planned
             assert planned is not None
-            result = station.release(planned.uuid, settings, planned_at)
+            result = station.release(planned.uuid, settings, planned_at, planned_s)
             log_triggered(self.session.uuid, station, attempts[station], result)
             return result
 
-        releasing = self.stations.order(sound(attempts), release)
-        try:
+        releasing = self.stations.order(list(prepared), release)
+        self._flights.append(self._ingest.begin(step, attempts, planned_at, releasing))
+        self._land_meanwhile()
+        wait(releasing.values())
+
+    def _land_meanwhile(self) -> None:
+        """Settle the steps before while the last one is exposing, and as many as must not wait."""
+        *before, exposing = self._flights
+        for flight in before:
+            while len(self._flights) <= MOST_LANDING and not flight.is_examined:
+                if not exposing.is_exposing:
+                    return
+                futures: list[Future[Any]] = [
+                    *exposing.releasing.values(),
+                    *flight.examining.values(),
+                ]
+                wait([f for f in futures if not f.done()], return_when=FIRST_COMPLETED)
             self._land()
-        finally:
-            released = outcomes(releasing)
-        latest = self.clock.now()
-        for station, result in released.items():
-            # landing the step before may have shown that this conversation is off by one
-            attempts[station].is_distrusted = station.is_suspect
-            if isinstance(result, (CaptureError, DatastoreError)):
-                attempts[station].failure = result
-            else:
-                attempts[station].release = result
-
-        def examine(station: Station) -> ExaminedShot:
-            return self._examine(station, attempts[station], spec, settings, planned_at, latest)
-
-        self._flight = Flight(step, attempts, self.stations.ingest(sound(attempts), examine))
-
-    def _examine(
-        self,
-        station: Station,
-        attempt: Attempt,
-        spec: ShotSpec,
-        settings: CameraSettings,
-        planned_at: datetime,
-        latest: datetime,
-    ) -> ExaminedShot:
-        """Wait until a shot is durable in the spool, examine it and put it into the store."""
-        assert attempt.planned is not None and attempt.readiness is not None
-        delivery = station.camera.files.delivered(attempt.planned.uuid)
-        attempt.delivery = delivery
-        # the files are read once more while others read them, too
-        verifying = self.stations.beside(lambda: self.spool.verify(delivery.files))
-        facts = ShotFacts(
-            kind=spec.kind,
-            requested=settings,
-            read_back=attempt.readiness.read_back,
-            earliest=planned_at,
-            latest=latest,
-            skew=attempt.readiness.skew,
-            thresholds=self.knowledge.thresholds,
-            scene=self.knowledge.of(station.facts.camera_id, spec.scene),
-        )
-        try:
-            examined = station.examiner.examine(delivery.files, station.facts, facts)
-        finally:
-            verifying.result()
-        if attempt.is_distrusted:
-            examined.foreign.append(_DISTRUSTED)
-        if not examined.foreign:
-            for file in delivery.files:
-                self.catalogue.store.put_file(
-                    file.path, sha256=file.sha256, keep_source=False, is_verified=True
-                )
-        return examined
 
     def _change_scene(self, spec: ShotSpec) -> list[dict[str, Any]]:
         """Have the actuator bring the shot's scene; return what it changed."""
@@ -258,31 +226,21 @@ class Execution:
             changes.append({"scene": spec.scene})
         return changes
 
-    def _each(
-        self, attempts: dict[Station, Attempt], work: Callable[[Station], Result]
-    ) -> dict[Station, Result]:
-        """Do the next thing at every station without a failure; keep the failures."""
-        results: dict[Station, Result] = {}
-        for station, result in self.stations.each(sound(attempts), work).items():
-            if isinstance(result, (CaptureError, DatastoreError)):
-                attempts[station].failure = result
-            else:
-                results[station] = result
-        return results
+    def _land_all(self) -> None:
+        while self._flights:
+            self._land()
 
     def _land(self) -> None:
-        """Settle the step in flight: its rows, its retakes, its card copies."""
-        flight, self._flight = self._flight, None
-        if flight is None:
-            return
+        """Settle the oldest step in flight: its files, its rows, its retakes, its card copies."""
+        flight = self._flights.popleft()
         step, attempts = flight.step, flight.attempts
-        examined: dict[Station, ExaminedShot] = {}
-        for station, result in outcomes(flight.examining).items():
-            if isinstance(result, (CaptureError, DatastoreError)):
-                attempts[station].failure = result
-            else:
-                examined[station] = result
-        settled = self.recorder.settle(step, attempts, examined)
+        try:
+            examined = self._ingest.complete(flight)
+            settled = self.recorder.settle(step, attempts, examined)
+        except BaseException:
+            # later ones are judged by what is found in this one: a reconciliation settles them all
+            self._flights.clear()
+            raise
         self._counts.update(result.outcome for result in settled.values())
         for station, settlement in settled.items():
             self._let_go(station, attempts[station], settlement, examined.get(station))
@@ -374,7 +332,7 @@ class Execution:
 
     def _rest(self) -> None:
         """Finish what is in hand and let the cameras cool; they are opened anew when needed."""
-        self._land()
+        self._land_all()
         self.stations.each(self.stations.all, lambda station: station.finish(self.spool))
 
     def _end(self, end: SessionStoppedError) -> None:

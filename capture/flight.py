@@ -43,26 +43,39 @@ class Attempt:
     """One station's attempt at a shot, filled in as it proceeds."""
 
     readiness: Readiness | None = None
-    is_distrusted: bool = False
-    """A wrong file came earlier in the conversation with the camera: it may be off by one."""
     planned: PlannedShot | None = None
     release: Release | None = None
     delivery: Delivery | None = None
     failure: CaptureError | DatastoreError | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Flight:
-    """A step whose shutters are closed again and whose files are on their way."""
+    """A step from the order to release on, until it is settled.
+
+    Attributes
+    ----------
+    step, attempts
+        The step, and what became of it so far.
+    releasing, examining
+        Ended once a camera is free for its next exposure, and once its shot is examined; only of
+        stations that could be made ready.
+    """
 
     step: Step[Station]
     attempts: dict[Station, Attempt]
-    examining: dict[Station, Future[ExaminedShot]]
+    releasing: Mapping[Station, Future[Release]]
+    examining: Mapping[Station, Future[ExaminedShot]]
 
+    @property
+    def is_exposing(self) -> bool:
+        """Whether a camera is not free yet."""
+        return not all(future.done() for future in self.releasing.values())
 
-def sound(attempts: Mapping[Station, Attempt]) -> list[Station]:
-    """Return the stations whose attempts have not failed so far."""
-    return [station for station, attempt in attempts.items() if attempt.failure is None]
+    @property
+    def is_examined(self) -> bool:
+        """Whether nothing more is to be found out about the step."""
+        return all(future.done() for future in self.examining.values())
 
 
 @dataclass(frozen=True)
@@ -106,20 +119,16 @@ class Recorder:
     ) -> None:
         """Commit the rows of the step's shots, and what happened since the last one."""
         scene_id = None if step.spec.scene is None else self.fixture.scenes[step.spec.scene]
+        session_id = self.session.session_id
         with self.writing() as transaction:
-
-            def note(name: str, detail: dict[str, Any]) -> None:
-                add_session_event(transaction, self.session.session_id, name, at, detail)
-
             for detail in changes:
-                note("scene-changed", detail)
+                add_session_event(transaction, session_id, "scene-changed", at, detail)
             for station, attempt in attempts.items():
-                for name, detail in station.take_news():
-                    note(name, detail)
+                self._note_news(transaction, station, at)
                 made = self.attempts_made.get((station, step.spec.sequence), 0)
                 attempt.planned = plan_shot(
                     transaction,
-                    self.session.session_id,
+                    session_id,
                     station.facts.camera_id,
                     scene_id,
                     step.spec,
@@ -143,6 +152,7 @@ class Recorder:
             by_uuid: dict[str, Settled] = {}
             for station, attempt in attempts.items():
                 assert attempt.planned is not None
+                self._note_news(transaction, station, now)
                 if isinstance(attempt.failure, FULL):
                     continue
                 if isinstance(attempt.failure, CameraError):
@@ -177,3 +187,7 @@ class Recorder:
                 audit_settled(transaction, self.session.uuid, by_uuid, now)
         log_settled(self.session.uuid, attempts, examined, settled)
         return settled
+
+    def _note_news(self, transaction: Transaction, station: Station, at: datetime) -> None:
+        for name, detail in station.take_news():
+            add_session_event(transaction, self.session.session_id, name, at, detail)

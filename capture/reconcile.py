@@ -247,7 +247,7 @@ def _register(
         thresholds=shot.thresholds,
         scene=knowledge.of(shot.camera_id, shot.scene),
     )
-    examined = station.examiner.examine(spooled.files, station.facts, facts)
+    examined = station.examiners.examine(spooled.files, station.facts, facts)
     if not examined.foreign:
         for file in spooled.files:
             catalogue.store.put_file(file.path, sha256=file.sha256, keep_source=False)
@@ -316,7 +316,7 @@ def _peek(
             is_known = transaction.scalar(select(Asset.id).where(Asset.sha256 == copy.sha256))
         if is_known is not None and catalogue.store.contains(copy.sha256):
             return None
-        return station.examiner.read_metadata(copy.path)
+        return station.examiners.read_metadata(copy.path)
     finally:
         spool.clear(scratch)
 

@@ -7,6 +7,7 @@ touches the catalogue.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -28,7 +30,7 @@ from capture.cameras.protocol import (
 )
 from capture.checks import ClockSkew
 from capture.errors import CaptureError
-from capture.examination import CameraFacts, Examiner
+from capture.examination import CameraFacts, Examiners
 from capture.spool import Spool, SpooledFile
 from datastore.clocks import CivilClock
 from datastore.errors import DatastoreError
@@ -71,8 +73,8 @@ class Station:
     ----------
     facts
         What the catalogue knows of it.
-    camera, examiner
-        What takes its shots and what examines them.
+    camera, examiners
+        What takes its shots, and what examines them beside those of other cameras.
     identity, skew
         As found at the latest opening, the skew as of the latest shot; None before.
     opened_at
@@ -81,25 +83,35 @@ class Station:
         Number of that opening, 0 before the first.
     failed_openings
         How often in a row it could not be opened.
-    is_suspect
-        Whether a wrong file came in the present conversation with it.
+    suspect_opening
+        Number of the latest conversation in which a wrong file came; None before.
     """
 
-    def __init__(self, facts: CameraFacts, camera: Camera, patience_s: float) -> None:
+    def __init__(
+        self, facts: CameraFacts, camera: Camera, examiners: Examiners, patience_s: float
+    ) -> None:
         self.facts = facts
         self.camera = camera
-        self.examiner = Examiner()
+        self.examiners = examiners
         self.identity: CameraIdentity | None = None
         self.skew: ClockSkew | None = None
         self.opened_at: datetime | None = None
         self.opening = 0
         self.failed_openings = 0
-        self._news: list[tuple[SessionEventName, dict[str, Any]]] = []
+        self.suspect_opening: int | None = None
+        # what happens while the camera carries out an order is told by another thread
+        self._news: SimpleQueue[tuple[SessionEventName, dict[str, Any]]] = SimpleQueue()
         self._patience_s = patience_s
         self._opened_s = 0.0
         self._released: tuple[datetime, float] | None = None
+        self._applied: CameraSettings | None = None
         self._discards: list[tuple[str, Sequence[SpooledFile]]] = []
-        self.is_suspect = False
+
+    def has_applied(self, settings: CameraSettings) -> bool:
+        """Return whether preparing a shot would neither open the camera nor change a setting."""
+        is_suspect = self.suspect_opening == self.opening
+        is_lasting = self.camera.is_open and not is_suspect and not self.camera.wants_recycling
+        return is_lasting and self._applied == settings
 
     def open(self, clock: CivilClock) -> None:
         """Open the camera and measure its clock; tries again for a while where that may help.
@@ -111,7 +123,6 @@ class Station:
         """
         # what the card holds from before may have been renamed: only its bytes tell later
         self._discards.clear()
-        self.is_suspect = False
         try:
             self.identity = open_patiently(self.camera, self._patience_s)
         except CaptureError:
@@ -123,7 +134,7 @@ class Station:
         self.opened_at = clock.now()
         self._opened_s = time.monotonic()
         self._released = None
-        self._news.append(("camera-opened", self._opened()))
+        self._news.put(("camera-opened", self._opened()))
 
     def prepare(self, settings: CameraSettings, clock: CivilClock, spool: Spool) -> Readiness:
         """Make the camera ready for a shot.
@@ -136,7 +147,7 @@ class Station:
         CaptureError
             If the camera fails or does not take the settings.
         """
-        if self.is_suspect:
+        if self.suspect_opening == self.opening:
             self.camera.close()
         self.delete_discards(spool)
         if self.camera.wants_recycling:
@@ -145,22 +156,40 @@ class Station:
             self._sight_clock(clock)
         else:
             self.open(clock)
-        return Readiness(self.camera.settings.apply(settings), self.skew, self.opening)
+        self._applied = None
+        read_back = self.camera.settings.apply(settings)
+        self._applied = settings
+        return Readiness(read_back, self.skew, self.opening)
 
     def take_news(self) -> list[tuple[SessionEventName, dict[str, Any]]]:
         """Return what happened to the camera since the last time: names and details of events."""
-        news, self._news = self._news, []
-        return news
+        return [self._news.get() for _ in range(self._news.qsize())]
 
-    def release(self, shot_uuid: str, settings: CameraSettings, planned_at: datetime) -> Release:
-        """Release the shutter; returns once the camera is free for its next exposure."""
-        self._released = (planned_at, time.monotonic())
-        return self.camera.trigger.release(shot_uuid, settings)
+    def release(
+        self, shot_uuid: str, settings: CameraSettings, planned_at: datetime, planned_s: float
+    ) -> Release:
+        """Release the shutter; returns once the camera is free for its next exposure.
+
+        Parameters
+        ----------
+        shot_uuid, settings
+            The shot.
+        planned_at, planned_s
+            When it was planned, by the civil and by the monotonic clock: the answer counts from
+            then.
+        """
+        since_planned_s = time.monotonic() - planned_s
+        self._released = (planned_at, planned_s)
+        release = self.camera.trigger.release(shot_uuid, settings)
+        return Release(
+            release.shot_uuid,
+            released_after_s=since_planned_s + release.released_after_s,
+            free_after_s=since_planned_s + release.free_after_s,
+        )
 
     def suspect(self, opening: int) -> None:
         """Have a conversation in which a wrong file came ended before the camera's next shot."""
-        if opening == self.opening:
-            self.is_suspect = True
+        self.suspect_opening = opening
 
     def discard(self, shot_uuid: str, files: Sequence[SpooledFile], opening: int) -> None:
         """Have the card's copies of a registered shot deleted before the next shot.
@@ -212,7 +241,7 @@ class Station:
         jump_s = _jump_s(self.skew, skew)
         if jump_s is not None:
             detail = {"camera": self.facts.serial, "jump_s": jump_s}
-            self._news.append(("clock-jumped", detail))
+            self._news.put(("clock-jumped", detail))
         self.skew = skew
 
     def _opened(self) -> dict[str, Any]:
@@ -258,6 +287,11 @@ class Stations:
         Makes each camera.
     patience_s
         How long a camera that does not open is tried again, in seconds.
+
+    Attributes
+    ----------
+    all
+        One for each camera.
     """
 
     def __init__(
@@ -267,11 +301,17 @@ class Stations:
         camera_factory: CameraFactory = Gphoto2Camera,
         patience_s: float = CAMERA_PATIENCE_S,
     ) -> None:
+        count = max(1, len(cameras))
+        self._examiners = Examiners(min(count, len(os.sched_getaffinity(0))))
         self.all = [
-            Station(facts, camera_factory(facts.address, facts.serial, spool_folder), patience_s)
+            Station(
+                facts,
+                camera_factory(facts.address, facts.serial, spool_folder),
+                self._examiners,
+                patience_s,
+            )
             for facts in cameras
         ]
-        count = max(1, len(self.all))
         self._orders = ThreadPoolExecutor(count, thread_name_prefix="camera")
         self._ingests = ThreadPoolExecutor(count, thread_name_prefix="ingest")
         self._beside = ThreadPoolExecutor(count, thread_name_prefix="store")
@@ -279,8 +319,7 @@ class Stations:
 
     def __enter__(self) -> Self:
         """Return the stations, not opened yet."""
-        for station in self.all:
-            self._stack.enter_context(station.examiner)
+        self._stack.enter_context(self._examiners)
         return self
 
     def __exit__(
@@ -300,7 +339,8 @@ class Stations:
         self, stations: Sequence[Station], work: Callable[[Station], Result]
     ) -> dict[Station, Result | Failure]:
         """Do something at several stations at once; a failure takes the place of its result."""
-        return outcomes(self.order(stations, work))
+        results, failures = outcomes(self.order(stations, work))
+        return {**results, **failures}
 
     def order(
         self, stations: Sequence[Station], work: Callable[[Station], Result]
@@ -319,12 +359,15 @@ class Stations:
         return self._beside.submit(work)
 
 
-def outcomes(futures: Mapping[Station, Future[Result]]) -> dict[Station, Result | Failure]:
-    """Wait for the work at several stations; a failure takes the place of its result."""
-    results: dict[Station, Result | Failure] = {}
+def outcomes(
+    futures: Mapping[Station, Future[Result]],
+) -> tuple[dict[Station, Result], dict[Station, Failure]]:
+    """Wait for the work at several stations; return what came out and what failed."""
+    results: dict[Station, Result] = {}
+    failures: dict[Station, Failure] = {}
     for station, future in futures.items():
         try:
             results[station] = future.result()
         except (CaptureError, DatastoreError) as error:
-            results[station] = error
-    return results
+            failures[station] = error
+    return results, failures

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 ClockSource = Literal["host", "simulated"]
 
@@ -113,6 +113,9 @@ def database_now(session: Session) -> datetime:
     SQLite answers in milliseconds with the clock of this host, PostgreSQL in microseconds with the
     clock of its server.
     """
+    # processes that read files use deadlines and no database
+    from sqlalchemy import func, select
+
     if session.get_bind().dialect.name == "sqlite":
         text = session.scalar(select(func.strftime("%Y-%m-%d %H:%M:%f", "now")))
         return datetime.fromisoformat(str(text)).replace(tzinfo=UTC)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from capture.checks.results import CheckResult
 from capture.checks.scenes import SceneDescriptor
@@ -77,7 +76,7 @@ class FrameAnswer:
     descriptor: SceneDescriptor | None
 
 
-class ExaminingWorker:
+class ExaminingWorker(IsolatedProcess):
     """One process that examines file after file; a context manager.
 
     A file that crashes the decoder, or takes too long or too much memory, ends the process; the
@@ -92,20 +91,9 @@ class ExaminingWorker:
     """
 
     def __init__(self, *, deadline_s: float = 60.0, memory_bytes: int = 6 << 30) -> None:
-        self._process = IsolatedProcess(_examine, deadline_s=deadline_s, memory_bytes=memory_bytes)
-
-    def __enter__(self) -> Self:
-        """Return the worker; its process starts with the first file."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self._process.close()
+        super().__init__(
+            _examine, deadline_s=deadline_s, memory_bytes=memory_bytes, warm_up=_warm_up
+        )
 
     def examine(
         self, path: Path, expected: ExpectedFile, question: FrameQuestion | None
@@ -125,7 +113,7 @@ class ExaminingWorker:
             "question": None if question is None else _question_fields(question),
         }
         try:
-            answer, block = self._process.ask(request)
+            answer, block = self.ask(request)
         except DecodingStoppedError as error:
             reason = str(error).removeprefix(f"{path} ")
             finding = Finding(STOPPED, {}, f"The file {reason}.")
@@ -177,6 +165,13 @@ def _examine(request: dict[str, Any]) -> Answer:
     results, descriptor = check_content(frame, question, _memory())
     answer["checks"] = [asdict(result) for result in results]
     return answer, None if descriptor is None else memoryview(descriptor.to_bytes())
+
+
+def _warm_up() -> None:
+    """Load what examining needs; runs in the process."""
+    from capture.checks.content import warm_up
+
+    warm_up()
 
 
 @functools.cache

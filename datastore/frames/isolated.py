@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from datastore.frames.integrity import Examination, ExpectedFile, Finding, exami
 from datastore.frames.process import Answer, IsolatedProcess
 
 
-class DecodingWorker:
+class DecodingWorker(IsolatedProcess):
     """One process that decodes file after file; a context manager.
 
     A file that crashes the decoder, or takes too long or too much memory, ends the process; the
@@ -30,20 +29,7 @@ class DecodingWorker:
     """
 
     def __init__(self, *, deadline_s: float = 60.0, memory_bytes: int = 6 << 30) -> None:
-        self._process = IsolatedProcess(_decode, deadline_s=deadline_s, memory_bytes=memory_bytes)
-
-    def __enter__(self) -> Self:
-        """Return the worker; its process starts with the first file."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self._process.close()
+        super().__init__(_decode, deadline_s=deadline_s, memory_bytes=memory_bytes)
 
     def examine_file(self, path: Path, expected: ExpectedFile | None = None) -> Examination:
         """Examine a file as `datastore.frames.examine_file` does.
@@ -61,7 +47,7 @@ class DecodingWorker:
             "expected": asdict(expected or ExpectedFile()),
         }
         try:
-            answer, _ = self._process.ask(request)
+            answer, _ = self.ask(request)
         except DecodingStoppedError as error:
             reason = str(error).removeprefix(f"{path} ")
             return Examination("raw", [Finding("decoder-stopped", {}, f"The file {reason}.")])
@@ -78,7 +64,7 @@ class DecodingWorker:
         FrameError
             As `datastore.frames.read_frame`.
         """
-        answer, pixels = self._process.ask({"task": "read", "path": str(path), "cfa": cfa})
+        answer, pixels = self.ask({"task": "read", "path": str(path), "cfa": cfa})
         mosaic = np.frombuffer(pixels, dtype=np.uint16).reshape(answer["shape"]).copy()
         black = answer["black_level"]
         return Frame(

@@ -55,6 +55,10 @@ class ExifRead:
         answer, _ = self._process.ask({"path": str(path)})
         return _metadata(answer["tags"])
 
+    def start(self) -> None:
+        """Start the process, if none runs, without waiting until it is ready."""
+        self._process.start()
+
     def close(self) -> None:
         """End the process, if one runs."""
         self._process.close()

@@ -81,6 +81,10 @@ class ExifTool:
             raise FrameError(f"exiftool could make nothing of {path}") from error
         return _metadata(values, texts)
 
+    def start(self) -> None:
+        """Start the process, if none runs, without waiting until it is ready."""
+        self._running()
+
     def close(self) -> None:
         """End the process, if one runs."""
         if self._process is None:
@@ -128,6 +132,8 @@ class ExifTool:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
+                # an interrupt at the terminal is for this process, which ends the other
+                start_new_session=True,
             )
             limits = (_MEMORY_BYTES, _MEMORY_BYTES)
             resource.prlimit(self._process.pid, resource.RLIMIT_AS, limits)

@@ -40,6 +40,10 @@ class MetadataReader:
         """Return the reader; its processes start when they are needed."""
         return self
 
+    def start(self) -> None:
+        """Start the process that RAW files and JPEGs need, without waiting until it is ready."""
+        (self._exiftool or self._exifread).start()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

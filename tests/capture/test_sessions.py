@@ -223,8 +223,8 @@ def test_an_interrupt_finishes_the_shot_in_hand(laboratory: Laboratory) -> None:
 
     outcome = laboratory.run(recipe(DARKS), NIKON, stop=stop, progress=interrupt)
     assert (outcome.state, outcome.exit_code) == ("aborted", 130)
-    # the next shot may have been exposing already when the second one was told of
-    assert 2 <= outcome.frames_registered <= 3
+    # the next two shots may have been exposed already when the second one was told of
+    assert 2 <= outcome.frames_registered <= 4
     states = [shot["events"][-1] for shot in laboratory.shots()]
     assert states == ["registered"] * outcome.frames_registered
     assert session_events(laboratory)[-1] == "aborted"
