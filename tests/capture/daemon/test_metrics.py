@@ -239,9 +239,9 @@ def test_totals_grow_with_the_rows_and_old_rows_are_read_once(
         camera = transaction.scalars(select(Camera)).one()
         session = add_session(transaction, NOW, "A1")
     due_at = NOW
-    for look in range(12):
+    for look in range(8):
         with catalogue.writing() as transaction:
-            for number in range(int(generator.integers(0, 40))):
+            for number in range(int(generator.integers(0, 25))):
                 attempt = int(generator.integers(1, 3))
                 made["A1"] += attempt > 1
                 add_shot(transaction, session, camera, 100 * look + number, attempt=attempt)
