@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from capture.daemon.service import DaemonService
 from capture.errors import ClockRefusedError, RequestError
@@ -55,7 +55,7 @@ class Replayed:
     sessions
         Sessions begun or gone on with.
     states
-        Number of occurrences that were due then, by their state.
+        Number of occurrences that came to an end then or are open still, by their state.
     """
 
     since: datetime
@@ -195,6 +195,9 @@ def _next_moment(catalogue: Catalogue, now: datetime) -> datetime | None:
 def _states(catalogue: Catalogue, since: datetime, until: datetime) -> dict[str, int]:
     with catalogue.reading() as transaction:
         states = transaction.scalars(
-            select(Occurrence.state).where(Occurrence.due_at >= since, Occurrence.due_at < until)
+            select(Occurrence.state).where(
+                Occurrence.due_at < until,
+                or_(Occurrence.settled_at.is_(None), Occurrence.settled_at >= since),
+            )
         )
         return dict(sorted(Counter(states).items()))

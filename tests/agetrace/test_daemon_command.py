@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from sqlalchemy import select
 from agetrace.settings import create_home, load_home
 from capture.attendance import state_of
 from datastore.catalogue import Catalogue
-from datastore.equipment import add_fixture, read_description
+from datastore.equipment import FixtureDescription, add_fixture, read_description
 from datastore.tables import Daemon, Session, Shot
 from tests.support.command_line import CommandLine
 from tests.support.notify_socket import NotifySocket
@@ -31,8 +33,8 @@ NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SHOTS = 8
 
 
-def wait_for(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE_S
+def wait_for(condition: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    end = time.monotonic() + patience_s
     while not (found := condition()):
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)
@@ -210,3 +212,72 @@ def test_ctrl_c_ends_a_daemon_as_interrupted(desk: Desk) -> None:
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
     assert desk.daemons() == ["stopped"]
+
+
+@pytest.mark.parametrize("options", [(), ("--user",)])
+def test_the_unit_is_one_that_systemd_understands(tmp_path: Path, options: tuple[str, ...]) -> None:
+    home = create_home(tmp_path / 'a "lab" of 100 % $HOME').folder
+    command_line = CommandLine(home)
+    document = command_line.run("daemon", "unit", *options, "--json").document
+    text = command_line.run("daemon", "unit", *options).out
+    assert document == {"name": "agetrace", "path": document["path"], "text": text}
+    assert document["path"].endswith("/systemd/user/agetrace.service") == bool(options)
+    lines = text.splitlines()
+    for line in ("Type=notify", "Restart=always", "KillMode=mixed", "WatchdogSec=300"):
+        assert line in lines
+    assert ("User=" in text) == (not options)
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = tmp_path / "agetrace.service"
+    unit.write_text(text)
+    verified = subprocess.run(
+        ["systemd-analyze", *options, "verify", unit],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**command_line.environment, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def test_a_unit_of_a_name_that_cannot_be_is_refused(desk: Desk) -> None:
+    answer = desk.command_line.run("daemon", "unit", "--name", "../etc/passwd", code=2)
+    assert "cannot be the name of a unit" in answer.message
+
+
+def test_days_are_replayed_and_real_ones_refused(desk: Desk) -> None:
+    desk.schedule(1, window_s=12 * 3600)
+    until = (desk.noon + timedelta(days=1, hours=14)).isoformat()
+    replayed = desk.command_line.run("daemon", "replay", "--until", until, "--json").document
+    assert replayed["occurrences"] == {"completed": 2}
+    assert replayed["sessions"] == 2
+    for wrong in ("2024-13-01", "tomorrow", "2024-04-01T06:00"):
+        answer = desk.command_line.run("daemon", "replay", "--until", wrong, code=2)
+        assert "--until" in answer.message
+    past = desk.command_line.run("daemon", "replay", "--until", "2020-01-01", code=2)
+    assert "is past" in past.message
+    camera = {"serial": "3011234", "make": "Nikon", "model": "D7000", "address": "usb:001,004"}
+    real = {"name": "north", "simulated": False, "cameras": [camera]}
+    add_fixture(desk.catalogue, FixtureDescription.model_validate(real), desk.noon)
+    schedule(desk.catalogue, desk.noon, name="real", fixture="north")
+    refused = desk.command_line.run("daemon", "replay", "--until", "2030-01-01", code=2)
+    assert "camera 3011234" in refused.message
+
+
+@pytest.mark.prove
+def test_a_catalogue_that_is_locked_for_longer_than_anybody_waits(desk: Desk) -> None:
+    """A daemon outlasts a catalogue that another process locks for 100 seconds."""
+    desk.schedule(2, window_s=20 * 3600)
+    other = sqlite3.connect(desk.command_line.home / "catalogue.sqlite", isolation_level=None)
+    with NotifySocket() as notify, desk.running(notify) as process:
+        notify.wait_for(lambda said: "READY=1" in said)
+        other.execute("begin immediate")
+        notify.wait_for(lambda said: any("waiting: the catalogue" in text for text in said), 100)
+        other.rollback()
+        other.close()
+        wait_for(lambda: desk.first().state == "completed", 90)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, err
+    assert desk.first().attempts == 1
+    assert desk.shots() == [("registered", "accepted")] * 2
