@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from sqlalchemy.orm import Session as Transaction
 
@@ -37,6 +37,7 @@ PROMPT_PATIENCE: Final = timedelta(minutes=1)
 """How long an operator at the fixture may take before others are told."""
 
 _PROMPTS_OF: Final = timedelta(days=3)
+_MESSAGES_OF: Final = timedelta(days=7)
 _BYTES_PER_GB: Final = 1_000_000_000
 
 
@@ -265,9 +266,13 @@ def jobs_failing(transaction: Transaction, since: datetime) -> list[JobFacts]:
 
 
 def messages_stuck(transaction: Transaction, now: datetime, after: timedelta) -> int:
-    """Return how many messages have waited for so long to be sent."""
+    """Return how many messages of the last week were given up, or have waited for so long."""
+    has_waited = and_(Notification.state == "pending", Notification.created_at <= now - after)
     query = select(func.count()).where(
-        Notification.state == "pending", Notification.created_at <= now - after
+        Notification.state.in_(("pending", "failed")),
+        or_(Notification.state == "failed", has_waited),
+        # those of a channel that is no longer in the settings stay as they are
+        Notification.created_at >= now - _MESSAGES_OF,
     )
     return transaction.scalar(query) or 0
 

@@ -142,7 +142,10 @@ def _jobs(found: Iterable[JobFacts]) -> Iterator[Concern]:
 
 def _messages(count: int, after: timedelta) -> Iterator[Concern]:
     if count:
-        text = f"Notifications that have waited for more than {_span(after)} to be sent: {count}."
+        text = (
+            f"Notifications that have waited for more than {_span(after)} to be sent, or were given"
+            f" up: {count}."
+        )
         yield Concern("messages-stuck", text)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from agetrace.cli.app import app
@@ -20,6 +21,7 @@ from capture.daemon.outbox import enqueue
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
 from datastore.errors import NoCatalogueError
+from datastore.tables import Notification
 from tests.support.watched_rows import (
     DAY,
     HOUR,
@@ -130,12 +132,17 @@ def test_messages_that_are_not_sent_are_told(
     sound: Catalogue, look: Callable[..., list[Concern]]
 ) -> None:
     with sound.writing() as transaction:
-        for subject in ("first", "second"):
+        for subject in ("first", "second", "sent", "given-up"):
             enqueue(transaction, ["lab"], subject, "title", "body", NOW)
-    assert look(NOW + 59 * MINUTE) == []
-    found = look(NOW + 60 * MINUTE)
+        messages = {row.subject: row for row in transaction.scalars(select(Notification))}
+        messages["sent"].state = "sent"
+        messages["given-up"].state = "failed"
+    found = look(NOW + 59 * MINUTE)
     assert named(found) == [("messages-stuck", None)]
-    assert "1:00:00 to be sent: 2." in found[0].text
+    assert found[0].text.endswith(": 1.")
+    assert look(NOW + 60 * MINUTE)[0].text.endswith(": 3.")
+    # a channel that was taken out of the settings is no concern for ever
+    assert "messages-stuck" not in dict(named(look(NOW + 8 * DAY)))
 
 
 def test_a_job_is_told_until_it_works_again(
