@@ -26,15 +26,16 @@ def job_definitions(home: Home) -> dict[str, JobDefinition]:
     from pydantic import TypeAdapter, ValidationError
 
     from capture.daemon.job_definitions import JobDefinition, JobName
+    from datastore.descriptions import describe_problem
 
     adapter = TypeAdapter(dict[JobName, JobDefinition])
     try:
         return adapter.validate_python(home.settings.jobs)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         field = ".".join(("jobs", *(str(part) for part in first["loc"])))
-        message = first["msg"].removeprefix("Value error, ")
-        raise HomeError(f"{home.folder / SETTINGS_NAME}: {field}: {message}") from None
+        said = describe_problem(first)
+        raise HomeError(f"{home.folder / SETTINGS_NAME}: {field}: {said}") from None
 
 
 def job_runner_of(home: Home, catalogue: Catalogue) -> JobRunner:

@@ -301,9 +301,9 @@ def load_home(folder: Path) -> Home:
     except tomllib.TOMLDecodeError as error:
         raise HomeError(f"{path}: {error}") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise HomeError(f"{path}: {field}: {first['msg']}") from None
+        from datastore.descriptions import describe_problems
+
+        raise HomeError(f"{path}: {describe_problems(error)}") from None
     return Home(folder.resolve(), settings)
 
 

@@ -6,12 +6,16 @@ Knows no kind of description.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from capture.errors import RequestError
+from datastore.descriptions import describe_problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -61,10 +65,9 @@ def parse_yaml(
         raise error("\n".join(problems)) from None
 
 
-def _said(problem: Any, noun: str) -> str:
-    if problem["type"] == "extra_forbidden":
-        return f"no such field in a {noun}"
-    return str(problem["msg"]).removeprefix("Value error, ")
+def _said(problem: ErrorDetails, noun: str) -> str:
+    said = describe_problem(problem)
+    return f"{said} in a {noun}" if problem["type"] == "extra_forbidden" else said
 
 
 def _field(location: Iterable[Hashable], noun: str) -> str:

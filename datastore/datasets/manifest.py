@@ -29,6 +29,7 @@ from datastore.datasets.items import (
     content_order,
 )
 from datastore.datasets.spec import Kind, Role, Spec, Waiver, make_spec
+from datastore.descriptions import describe_problems
 
 
 class ClassBounds(Portable):
@@ -191,9 +192,7 @@ def read_manifest(content: bytes, version: str | None = None) -> Manifest:
         for number, line in enumerate(lines[1:], start=2):
             items.append(Item.model_validate(_line(number, line)))
     except ValidationError as error:
-        detail = error.errors()[0]
-        path = ".".join(map(str, detail["loc"]))
-        raise ManifestError(f"manifest line {number}: {path}: {detail['msg']}") from None
+        raise ManifestError(f"manifest line {number}: {describe_problems(error)}") from None
     _prove_again(header, items)
     return Manifest(found, header, tuple(items), content)
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from datastore.datasets.errors import SpecError
+from datastore.descriptions import describe_problems
 
 ConstraintName = Literal[
     "same-scenes",
@@ -245,16 +246,6 @@ class OwnScenesSpec(_Waivable):
 Spec = DatasetSpec | OwnScenesSpec
 
 
-def _sentences(error: ValidationError) -> str:
-    """Write validation errors with the path of each field."""
-    lines = []
-    for detail in error.errors():
-        path = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        lines.append(f"{path}: {message}" if path else message)
-    return "; ".join(lines)
-
-
 def make_spec(document: Any, source: str = "specification") -> Spec:
     """Validate a specification that was already read from YAML or JSON.
 
@@ -269,7 +260,7 @@ def make_spec(document: Any, source: str = "specification") -> Spec:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise SpecError(f"{source}: {_sentences(error)}") from None
+        raise SpecError(f"{source}: {describe_problems(error)}") from None
 
 
 def parse_spec(text: str, source: str = "specification") -> Spec:

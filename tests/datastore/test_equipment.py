@@ -175,7 +175,7 @@ def test_scenes_are_listed_by_fixture_and_name(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("simulated: true", "", "simulated: Field required"),
+        ("simulated: true", "", "simulated: it is missing"),
         ('"0071"', "0071", "cameras.0.serial: write it in quotes"),
         ('"0072"', '"0071"', "the camera Nikon Z 30 0071 is given twice"),
         ("127.0.0.3", "127.0.0.2", "the address ptpip:127.0.0.2:15740 is given twice"),
@@ -183,7 +183,7 @@ def test_scenes_are_listed_by_fixture_and_name(catalogue: Catalogue) -> None:
         ("cork-gears", "cork@2", "scenes.1.name: must not contain @"),
         ("profile: nikon", "profile: canon", "cameras.0.profile"),
         ("width: 1504", "width: -1", "cameras.0.sensor.width"),
-        ("simulated: true", "simulated: true\ncolour: red", "colour: Extra inputs"),
+        ("simulated: true", "simulated: true\ncolour: red", "colour: no such field"),
         ("name: north", "name: [north", "is no YAML"),
     ],
 )

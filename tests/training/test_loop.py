@@ -299,7 +299,7 @@ def test_a_spec_names_every_fault() -> None:
     text = "name: a\ndataset: b\npatch_size: 31\nnetwrok: srnet\nnetwork: alexnet\n"
     with pytest.raises(ExperimentError) as caught:
         read_spec(text)
-    for part in ("patch_size", "multiple of 2", "netwrok", "not permitted", "network", "'srnet'"):
+    for part in ("patch_size", "multiple of 2", "netwrok", "no such field", "network", "'srnet'"):
         assert part in str(caught.value)
     assert caught.value.exit_code == 2
     with pytest.raises(ExperimentError, match="not YAML"):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from datastore.descriptions import describe_problems
 from training.experiments.errors import ExperimentError
 from training.experiments.evaluations import Evaluation, Mask
 from training.networks.names import NetworkName
@@ -122,8 +123,4 @@ def read_spec(text: str, name: str = "experiment spec") -> ExperimentSpec:
     except yaml.YAMLError as error:
         raise ExperimentError(f"{name} is not YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'spec'}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise ExperimentError(f"{name}: {faults}") from error
+        raise ExperimentError(f"{name}: {describe_problems(error)}") from error
