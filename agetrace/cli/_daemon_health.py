@@ -18,7 +18,7 @@ def health(context: typer.Context, as_json: JsonOption = False) -> None:
 
     Looks for: a daemon that does not work, overdue occurrences, cameras without a good session,
     little room, messages that are not sent, jobs that failed, a catalogue that cannot be used. The
-    section [health] of the home's settings says from when on.
+    section `health` of the home's settings says from when on.
 
     Example: agetrace daemon health --json
     """
