@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from capture.errors import OccurrenceStateError, UnknownOccurrenceError
+from capture.schedules.history import put_back, settle
 from capture.schedules.occurrences import (
     OccurrenceFilter,
+    Settlement,
     attend,
     cancel,
     claim_next,
@@ -29,6 +31,7 @@ from datastore.errors import LeaseLostError
 from datastore.tables import AuditEntry
 from tests.support.independent_schedules import due_times
 from tests.support.occurrence_diary import (
+    FINAL,
     HOUR,
     MINUTE,
     SECOND,
@@ -383,6 +386,25 @@ def test_a_final_state_never_changes_again(diary: Diary) -> None:
         cancel(diary.catalogue, uuid, operator=None, reason=None, at=START)
     assert diary.claims_nothing(START)
     assert sweep(diary.catalogue, now=START + 2 * HOUR, by="d") == []
+    assert (diary.row(), diary.events()) == before
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_no_code_path_leads_out_of_a_final_state(sqlite_catalogue: Catalogue, state: str) -> None:
+    diary = sqlite_diary(sqlite_catalogue)
+    diary.add()
+    diary.expand(START + MINUTE)
+    at, uuid = START, diary.row().id
+    with sqlite_catalogue.writing() as transaction:
+        end = Settlement(state, "camera-lost", "It went away.")  # type: ignore[arg-type]
+        settle(find_occurrence(transaction, uuid), end, at=at, by="d")
+    before = (diary.row(), diary.events())
+    with sqlite_catalogue.writing() as transaction:
+        row = find_occurrence(transaction, uuid)
+        with pytest.raises(OccurrenceStateError, match=f"is {state}, which is final"):
+            settle(row, Settlement("missed", "daemon-down", "Down."), at=at, by="d")
+        with pytest.raises(OccurrenceStateError, match="final"):
+            put_back(row, "waiting", at=at, by="d", reason="too-late", detail=None, not_before=None)
     assert (diary.row(), diary.events()) == before
 
 
