@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from agetrace import __version__
@@ -37,6 +38,8 @@ class HomeRunner:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        # what cannot be loaded is to be seen at the start, not at the first due time
+        import_module("capture.sessions")
 
     def run(self, occurrence: ClaimedOccurrence, *, stop: threading.Event) -> SessionOutcome:
         """Run a new session for an occurrence; raises as `agetrace.capturing.run_recipe`."""
