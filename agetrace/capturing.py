@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from agetrace.errors import HomeError, RequestError
+from capture.errors import CaptureError
+from datastore import audit
 from datastore.clocks import CivilClock, HostClock
-from datastore.tables import Fixture
+from datastore.errors import DatastoreError
+from datastore.tables import AuditEntry, Fixture
 
 _ABANDONED_S = 24 * 3600.0
 """Age from which unfinished files of the store belong to killed processes."""
+
+_REFUSED: Final = "session.refused"
+"""Action of the audit's entries for sessions that did not begin."""
 
 if TYPE_CHECKING:
     from agetrace.settings import Home
@@ -53,23 +61,60 @@ def run_recipe(
 
     catalogue.store.discard_unfinished(older_than_s=_ABANDONED_S)
     name = fixture_name or only_fixture(catalogue)
-    return run_session(
-        catalogue,
-        recipe,
-        name,
-        actuator=actuator_of(home, name),
-        clock=clock_of(home),
-        spool_folder=home.spool_root,
-        serials=serials,
-        operator=operator,
-        occurrence_id=occurrence_id,
-        progress=progress,
-        stop=stop,
-        operator_patience_s=home.settings.operator.patience_s,
-        camera_patience_s=home.settings.cameras.patience_s,
-        begun=begun,
-        use_references=use_references,
-    )
+    clock = clock_of(home)
+    uuids: list[str] = []
+
+    def note_begun(uuid: str) -> None:
+        uuids.append(uuid)
+        if begun is not None:
+            begun(uuid)
+
+    try:
+        return run_session(
+            catalogue,
+            recipe,
+            name,
+            actuator=actuator_of(home, name),
+            clock=clock,
+            spool_folder=home.spool_root,
+            serials=serials,
+            operator=operator,
+            occurrence_id=occurrence_id,
+            progress=progress,
+            stop=stop,
+            operator_patience_s=home.settings.operator.patience_s,
+            camera_patience_s=home.settings.cameras.patience_s,
+            begun=note_begun,
+            use_references=use_references,
+        )
+    except (CaptureError, DatastoreError) as error:
+        # what an occurrence asked for is told by its own events
+        if not uuids and occurrence_id is None:
+            _note_refused(catalogue, clock, name, recipe, operator, error)
+        raise
+
+
+def _note_refused(
+    catalogue: Catalogue,
+    clock: CivilClock,
+    fixture_name: str,
+    recipe: Recipe,
+    operator: str | None,
+    error: Exception,
+) -> None:
+    """Write to the audit that a session did not begin, and why: it has no row that could tell."""
+    entry = {
+        "fixture": fixture_name,
+        "recipe": recipe.content_sha256,
+        "recipe_name": recipe.name,
+        "operator": operator,
+        "reason": str(error),
+    }
+    # a full disk or a clock that does not answer must not hide what the session was refused for
+    with suppress(CaptureError, DatastoreError, SQLAlchemyError):
+        at = clock.now()
+        with catalogue.writing() as transaction:
+            audit.append(transaction, _REFUSED, entry, at)
 
 
 def go_on(
@@ -149,6 +194,15 @@ def only_fixture(catalogue: Catalogue) -> str:
     if len(names) > 1:
         raise RequestError(f"there are several fixtures ({', '.join(names)}): name one, --fixture")
     return names[0]
+
+
+def refused_sessions(catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    """Yield the sessions that did not begin, as JSON values, oldest first."""
+    with catalogue.reading() as transaction:
+        for row in transaction.scalars(
+            select(AuditEntry).where(AuditEntry.action == _REFUSED).order_by(AuditEntry.id)
+        ):
+            yield {"at": row.at.isoformat(), **row.entry}
 
 
 def clock_of(home: Home) -> CivilClock:

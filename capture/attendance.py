@@ -6,6 +6,7 @@ here waits or knows cameras.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -116,6 +117,32 @@ def state_of(transaction: Transaction, session_id: int) -> str:
     return transaction.scalar(query.select_from(Session)) or "started"
 
 
+def unfinished_session(transaction: Transaction, resources: Collection[str]) -> Session | None:
+    """Return the newest session that has not ended and takes some fixture or camera.
+
+    Parameters
+    ----------
+    transaction
+        Any.
+    resources
+        Names as leases have them, such as `camera:7100001` and `fixture:north`.
+    """
+    query = (
+        select(Session)
+        .where(Session.kind == "capture", session_state().not_in(ENDS))
+        .order_by(Session.id.desc())
+    )
+    for session in transaction.scalars(query):
+        assert session.fixture_revision is not None
+        began = next((event for event in session.events if event.name == "started"), None)
+        cameras = [] if began is None else (began.detail or {}).get("cameras", [])
+        taken = {f"fixture:{session.fixture_revision.fixture.name}"}
+        taken |= {f"camera:{serial}" for serial in cameras}
+        if not taken.isdisjoint(resources):
+            return session
+    return None
+
+
 def ask_session(
     catalogue: Catalogue,
     session_uuid: str,
@@ -131,7 +158,7 @@ def ask_session(
     UnknownSessionError
         If there is no such session.
     SessionNotRunningError
-        If it has ended.
+        If it has ended, or is to pause and has done so already.
     """
     with catalogue.writing() as transaction:
         session = find_session(transaction, session_uuid)
@@ -140,9 +167,19 @@ def ask_session(
             raise SessionNotRunningError(
                 f"session {session.uuid} is {state}: only a running session can {name}"
             )
+        if name == "pause" and state == "paused" and _newest_request(transaction, session) == name:
+            raise SessionNotRunningError(
+                f"session {session.uuid} is paused already: `agetrace session resume` wakes it"
+            )
         transaction.add(SessionRequest(session_id=session.id, name=name, operator=operator, at=at))
         entry = {"session": session.uuid, "request": name, "operator": operator}
         audit.append(transaction, "session.request", entry, at)
+
+
+def _newest_request(transaction: Transaction, session: Session) -> str | None:
+    # one that is not obeyed yet counts: a session that was asked to wake can be paused again
+    query = select(SessionRequest.name).where(SessionRequest.session_id == session.id)
+    return transaction.scalar(query.order_by(SessionRequest.id.desc()).limit(1))
 
 
 def requests_since(transaction: Transaction, session_id: int, after_id: int) -> list[Request]:

@@ -17,8 +17,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
+from capture.attendance import unfinished_session
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
+from datastore.errors import LeaseHeldError
 from datastore.leases import Lease, acquire
 from datastore.tables import Lease as LeaseRow
 
@@ -82,10 +84,21 @@ def lease_equipment(catalogue: Catalogue, resources: Sequence[str]) -> Equipment
     Raises
     ------
     datastore.errors.LeaseHeldError
-        If another session that may still run holds one of them.
+        If another session that may still run holds one of them; names it where it has begun.
     """
     _release_abandoned(catalogue, resources)
-    return EquipmentLease(acquire(catalogue, resources, this_process(), LEASE_S))
+    try:
+        return EquipmentLease(acquire(catalogue, resources, this_process(), LEASE_S))
+    except LeaseHeldError as error:
+        with catalogue.reading() as transaction:
+            running = unfinished_session(transaction, resources)
+        if running is None:
+            raise
+        by = f" by {running.operator}" if running.operator else ""
+        began = running.started_at.isoformat(sep=" ", timespec="minutes")
+        raise LeaseHeldError(
+            f"{error}; session {running.uuid}, begun{by} at {began}, has not ended there"
+        ) from None
 
 
 def is_leased(catalogue: Catalogue, resources: Sequence[str]) -> bool:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
 
 from datastore.tables import (
     Camera,
     OperatorAnswer,
     OperatorPrompt,
+    Scene,
+    SceneRevision,
     SessionEvent,
     SessionRequest,
     Shot,
@@ -72,6 +74,48 @@ def read_log(transaction: Transaction, session_id: int) -> Iterator[LogEntry]:
         *_attendance(transaction, session_id),
     ]
     yield from sorted(entries, key=lambda entry: entry.at)
+
+
+def last_failures(transaction: Transaction, session_id: int, scene: str | None) -> list[str]:
+    """Return why the last frame of a scene was of no use, a sentence for each camera of which so.
+
+    Parameters
+    ----------
+    transaction
+        Any.
+    session_id
+        The session.
+    scene
+        Name; None for the dark fields.
+    """
+    newest = (
+        select(func.max(Shot.id))
+        .outerjoin(SceneRevision, Shot.scene_revision_id == SceneRevision.id)
+        .outerjoin(Scene, SceneRevision.scene_id == Scene.id)
+        .where(
+            Shot.session_id == session_id,
+            Shot.kind == "dark-field" if scene is None else Scene.name == scene,
+        )
+        .group_by(Shot.camera_id)
+    )
+    rows = transaction.execute(
+        select(Shot, Camera.serial)
+        .join(Camera, Shot.camera_id == Camera.id)
+        .where(Shot.id.in_(newest))
+        .order_by(Camera.serial)
+    )
+    found = []
+    for shot, serial in rows:
+        failed = [event for event in shot.events if event.name == "failed"]
+        verdict = shot.verdicts[-1] if shot.verdicts else None
+        reason = None
+        if failed:
+            reason = str((failed[-1].detail or {}).get("reason", "the shot failed"))
+        elif verdict is not None and verdict.verdict != "accepted":
+            reason = verdict.reason
+        if reason is not None:
+            found.append(f"the last frame of camera {serial} was of no use: {reason.rstrip('.')}")
+    return found
 
 
 def _session_events(transaction: Transaction, session_id: int) -> Iterator[LogEntry]:

@@ -20,6 +20,7 @@ from capture.errors import PromptUnansweredError
 from capture.leasing import EquipmentLease
 from capture.log_lines import log_prompt
 from capture.outcome import SessionStoppedError
+from capture.session_log import last_failures
 from capture.session_rows import BegunSession, add_session_event
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, Deadline
@@ -85,8 +86,13 @@ class Steering:
                 self._note("resumed", answer)
                 return
 
-    def ask(self, kind: PromptKind, text: str) -> None:
+    def ask(
+        self, kind: PromptKind, text: str, *, scene: str | None = None, is_dark: bool = False
+    ) -> None:
         """Ask an operator for something and return once it is done.
+
+        Where the session's last frames of that scene, or its last dark fields, were of no use, the
+        prompt says why: an operator who did not know would do the same again.
 
         Raises
         ------
@@ -97,6 +103,9 @@ class Steering:
         """
         with self.catalogue.writing() as transaction:
             at = self.clock.now()
+            if scene is not None or is_dark:
+                failures = last_failures(transaction, self.session.session_id, scene)
+                text = f"{text} ({'; '.join(failures)})" if failures else text
             uuid = add_prompt(transaction, self.session.session_id, kind, text, at)
         log_prompt(self.session.uuid, uuid, "asked", text)
         deadline = Deadline.after(self.patience_s)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datastore.catalogue import Catalogue
 
 _WIDEST_TABLE = 10_000
+_WRAPPED_TABLE = 120
+"""Columns of a table with long texts where there is no terminal that would say how many it has."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document or JSON lines, nothing else.")
@@ -133,10 +135,12 @@ def print_records(
     *,
     as_json: bool = False,
     as_csv: bool = False,
+    wrapped: str | None = None,
 ) -> int:
     """Print records as JSON lines, CSV or a table, and return how many there were.
 
-    JSON lines carry every key of a record; CSV and the table only `columns`.
+    JSON lines carry every key of a record; CSV and the table only `columns`. A long text in the
+    column `wrapped` goes on in further lines, so that the table fits the terminal.
     """
     count = 0
     if as_json:
@@ -156,11 +160,15 @@ def print_records(
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), no_wrap=True)
+        table.add_column(column.replace("_", " "), no_wrap=column != wrapped, overflow="fold")
     for record in records:
         table.add_row(*[_escaped(_plain(record.get(column))) for column in columns])
         count += 1
-    if count:
+    if count and wrapped is not None:
+        console = Console()
+        width = console.width if console.is_terminal else _WRAPPED_TABLE
+        Console(width=width).print(table)
+    elif count:
         # A pipe or a narrow terminal gets whole lines: identifiers are to be copied.
         console = Console()
         unlimited = console.options.update(width=_WIDEST_TABLE)

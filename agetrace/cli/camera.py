@@ -183,7 +183,8 @@ def settings(context: typer.Context, camera: CameraArgument, as_json: JsonOption
         }
         for field, setting in capabilities.settings.items()
     ]
-    print_records(records, ["field", "name", "value", "choices"], as_json=as_json)
+    columns = ["field", "name", "value", "choices"]
+    print_records(records, columns, as_json=as_json, wrapped="choices")
 
 
 def _address(text: str) -> str:

@@ -22,13 +22,16 @@ def upgrade(context: typer.Context, as_json: JsonOption = False) -> None:
 
     url = home_of(context).database_url
     before = runner.current(url)
-    runner.upgrade(url)
+    backup = runner.upgrade(url)
     after = runner.current(url)
     if as_json:
-        print_json({"before": before, "after": after})
+        path = None if backup is None else str(backup)
+        print_json({"before": before, "after": after, "backup": path})
     else:
         done = "is already at" if before == after else f"went from revision {before} to"
         say(f"the catalogue {done} revision {after}")
+        if backup is not None:
+            say(f"as it was before, it is kept as {backup}")
 
 
 @app.command()

@@ -213,7 +213,8 @@ def log(
     if not as_json:
         for record in records:
             record["at"] = str(record["at"])[:19].replace("T", " ")
-    print_records(records, ["at", "camera", "shot", "name", "text"], as_json=as_json)
+    columns = ["at", "camera", "shot", "name", "text"]
+    print_records(records, columns, as_json=as_json, wrapped="text")
 
 
 @app.command()
@@ -270,6 +271,23 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     print_records(
         records, ["id", "kind", "started_at", "state", "shots", "operator"], as_json=as_json
     )
+
+
+@app.command()
+def refused(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the sessions that somebody asked for and that did not begin, with the reason.
+
+    Example: agetrace session refused
+    """
+    from agetrace.capturing import refused_sessions
+
+    with catalogue_of(context) as (_, catalogue):
+        records = list(refused_sessions(catalogue))
+    columns = ["at", "fixture", "recipe_name", "operator", "reason"]
+    if not as_json:
+        for record in records:
+            record["at"] = str(record["at"])[:19].replace("T", " ")
+    print_records(records, columns, as_json=as_json, wrapped="reason")
 
 
 def _ask(

@@ -10,8 +10,13 @@ from datastore.tables import PromptKind
 class Ask(Protocol):
     """Asks an operator for something and returns once it is done."""
 
-    def __call__(self, kind: PromptKind, text: str) -> None:
-        """Ask; PromptUnansweredError if nobody does it, or somebody refuses."""
+    def __call__(
+        self, kind: PromptKind, text: str, *, scene: str | None = None, is_dark: bool = False
+    ) -> None:
+        """Ask for what frames of a scene, or dark fields, need.
+
+        PromptUnansweredError if nobody does it, or somebody refuses.
+        """
         ...
 
 
@@ -32,9 +37,9 @@ class PromptActuator:
 
     def set_scene(self, name: str) -> None:
         """Ask for a scene."""
-        self._ask("scene", f"Put the scene {name} in front of the cameras")
+        self._ask("scene", f"Put the scene {name} in front of the cameras", scene=name)
 
     def set_cap(self, on: bool) -> None:
         """Ask for the caps."""
         state = "Put the body caps on" if on else "Take the body caps off"
-        self._ask("cap", f"{state} all cameras")
+        self._ask("cap", f"{state} all cameras", is_dark=on)

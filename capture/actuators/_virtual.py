@@ -24,16 +24,17 @@ class VirtualActuator:
 
     def set_scene(self, name: str) -> None:
         """Turn the carousel; ActuatorError if the virtual fixture refuses."""
-        self._put("/scene", {"scene": name})
+        self._put("/scene", {"scene": name}, f"shows another scene than {name}")
 
     def set_cap(self, on: bool) -> None:
         """Put the caps on or take them off; ActuatorError if the virtual fixture refuses."""
-        self._put("/cap", {"cap_on": on})
+        state = "off" if on else "on"
+        self._put("/cap", {"cap_on": on}, f"still has its caps {state}")
 
-    def _put(self, path: str, body: dict[str, object]) -> None:
+    def _put(self, path: str, body: dict[str, object], otherwise: str) -> None:
         try:
             answer = self._endpoint.put(path, body)
         except ControlFailedError as error:
             raise ActuatorError(f"the scene could not be changed: {error}") from None
         if any(answer.get(field) != value for field, value in body.items()):
-            raise ActuatorError(f"the virtual fixture took {body} and did not change")
+            raise ActuatorError(f"the virtual fixture took the request and {otherwise}")

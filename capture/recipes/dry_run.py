@@ -235,20 +235,20 @@ def _reference_issues(
     cameras = [camera.camera_id for camera in fixture.cameras]
     with catalogue.reading() as transaction:
         known = load_references(transaction, cameras, scenes.values())
-    return [
-        RecipeIssue(
-            camera.serial,
-            "reference",
-            scene,
-            (),
-            f"camera {camera.serial}: the scene {scene} has no reference, so its frames are"
-            " compared with nothing: take one with `agetrace scene reference`",
-            is_blocking=False,
-        )
-        for camera in fixture.cameras
-        for scene, scene_id in scenes.items()
-        if (camera.camera_id, scene_id) not in known
-    ]
+    issues = []
+    for camera in fixture.cameras:
+        lacking = [name for name, row in scenes.items() if (camera.camera_id, row) not in known]
+        if lacking:
+            sentence = (
+                f"camera {camera.serial}: {len(lacking)} of {len(scenes)} scenes have no"
+                f" reference, so their frames are compared with nothing: take some with `agetrace"
+                f" scene reference` ({', '.join(lacking)})"
+            )
+            issue = RecipeIssue(
+                camera.serial, "reference", ", ".join(lacking), (), sentence, is_blocking=False
+            )
+            issues.append(issue)
+    return issues
 
 
 def _state_issues(
@@ -262,7 +262,10 @@ def _state_issues(
         sentence = f"camera {serial}: {said}"
         issues.append(RecipeIssue(serial, field, None, (), sentence, is_blocking=is_blocking))
 
-    if station.skew is not None:
+    if station.skew is None:
+        said = "it shows no clock, so that files of other times cannot be told by theirs"
+        add("clock", said, is_blocking=False)
+    else:
         skew_s = ((station.skew.lowest + station.skew.highest) / 2).total_seconds()
         if abs(skew_s) > _LARGEST_SKEW_S:
             add("clock", f"its clock is off by {skew_s:+.0f} s: set it", is_blocking=False)
@@ -275,7 +278,10 @@ def _state_issues(
     ):
         add("card", "its memory card is full: free some space", is_blocking=True)
     reduction = capabilities.long_exposure_noise_reduction
-    if reduction is not None and reduction.is_on and not reduction.can_be_off:
+    if reduction is None:
+        said = "it does not show its long-exposure noise reduction: see that it is off in its menu"
+        add("noise-reduction", said, is_blocking=False)
+    elif reduction.is_on and not reduction.can_be_off:
         said = "its long-exposure noise reduction is on and cannot be switched off from here"
         add("noise-reduction", f"{said}: use its menu", is_blocking=any(s.cap_on for s in plan))
     for field, setting in capabilities.settings.items():

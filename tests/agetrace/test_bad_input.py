@@ -53,6 +53,18 @@ def test_a_session_that_cannot_be_is_refused_before_it_begins(
     assert answer.out == ""
 
 
+def test_a_refused_session_leaves_a_trace(line: Line) -> None:
+    lab = line.command_line
+    before = lab.run("session", "refused", "--json").lines
+    told = lab.run("session", "run", line.write("wrong.yaml", dark(iso=123)), code=2)
+    (*earlier, newest) = lab.run("session", "refused", "--json").lines
+    assert earlier == before
+    assert (newest["fixture"], newest["recipe_name"]) == ("virtual", "one-dark")
+    assert told.message == f"agetrace: {' '.join(newest['reason'].split())}"
+    table = lab.run("session", "refused").out.splitlines()
+    assert max(map(len, table)) <= 120
+
+
 def changed_fixture(line: Line, home: str, *addresses: str) -> CommandLine:
     """Make a home whose fixture has its cameras at other addresses."""
     lab = CommandLine(line.folder / home)

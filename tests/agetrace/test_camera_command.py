@@ -172,6 +172,8 @@ def test_a_sound_camera_passes_its_check(
         line["field"]: line for line in home.run("camera", "settings", serial, "--json").lines
     }
     assert set(settings) == {"exposure", "iso", "f_number", "image_quality"}
+    table = home.run("camera", "settings", serial).out.splitlines()
+    assert max(map(len, table)) <= 120
     for field, setting in capabilities["settings"].items():
         assert settings[field]["name"] == setting["name"]
         assert settings[field]["choices"] == setting["choices"]

@@ -132,6 +132,9 @@ def test_a_session_without_a_terminal_is_answered_from_another(bench: Bench) -> 
     assert names.count("prompt") == names.count("answer") == 3
     assert names.count("accepted") == 2
     assert (names[0], names[-1]) == ("started", "completed")
+    table = bench.command_line.run("session", "log", outcome["session_id"]).out.splitlines()
+    assert len(table) >= len(log)
+    assert max(map(len, table)) <= 120
     again = bench.command_line.run("session", "answer", prompt["id"], code=2)
     assert "has the answer done" in again.message
 

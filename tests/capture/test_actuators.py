@@ -90,13 +90,21 @@ def test_a_command_without_its_placeholder_is_refused(arguments: list[str]) -> N
 
 
 def test_an_operator_is_asked_in_words() -> None:
-    asked: list[tuple[str, str]] = []
-    actuator = PromptActuator(lambda kind, text: asked.append((kind, text)))
+    asked: list[tuple[str, str, str | None, bool]] = []
+
+    def ask(kind: str, text: str, *, scene: str | None = None, is_dark: bool = False) -> None:
+        asked.append((kind, text, scene, is_dark))
+
+    actuator = PromptActuator(ask)
     actuator.set_scene("brick-ball")
     actuator.set_cap(True)
     actuator.set_cap(False)
-    assert [kind for kind, _ in asked] == ["scene", "cap", "cap"]
-    texts = [text for _, text in asked]
+    assert [(kind, *frames) for kind, _, *frames in asked] == [
+        ("scene", "brick-ball", False),
+        ("cap", None, True),
+        ("cap", None, False),
+    ]
+    texts = [text for _, text, *_ in asked]
     assert ["brick-ball" in texts[0], "caps on" in texts[1], "caps off" in texts[2]] == [True] * 3
 
 

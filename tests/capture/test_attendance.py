@@ -21,9 +21,11 @@ from capture.errors import (
     SessionNotRunningError,
     UnknownSessionError,
 )
+from capture.leasing import lease_equipment
 from capture.outcome import SessionOutcome
 from capture.sessions import resume_session
 from datastore.equipment import read_description, revise_fixture
+from datastore.errors import LeaseHeldError
 from datastore.tables import Session, SessionEvent
 from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
 
@@ -104,6 +106,12 @@ def test_a_paused_session_lets_go_of_its_camera_and_goes_on(laboratory: Laborato
         camera.close()
         assert not running.done()
         assert laboratory.exposures(NIKON) == exposures
+        with pytest.raises(SessionNotRunningError, match="is paused already"):
+            ask_session(
+                laboratory.catalogue, session, "pause", operator="ada", at=laboratory.clock.now()
+            )
+        with pytest.raises(LeaseHeldError, match=rf"is leased to .*; session {session}, begun "):
+            lease_equipment(laboratory.catalogue, [f"camera:{NIKON}"])
         ask_session(
             laboratory.catalogue, session[:8], "resume", operator="ada", at=laboratory.clock.now()
         )
@@ -196,9 +204,12 @@ def test_what_cannot_be_gone_on_with_is_refused(laboratory: Laboratory) -> None:
 class _Operator:
     """Somebody who answers prompts, from another thread, as a page or another terminal would."""
 
-    def __init__(self, laboratory: Laboratory, answer: str = "done") -> None:
+    def __init__(
+        self, laboratory: Laboratory, answer: str = "done", *, forgets: bool = False
+    ) -> None:
         self._laboratory = laboratory
         self._answer = answer
+        self._forgets = forgets
         self.prompts: list[Prompt] = []
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._attend)
@@ -218,7 +229,10 @@ class _Operator:
                 waiting = open_prompts(transaction)
             for prompt in waiting:
                 self.prompts.append(prompt)
-                if prompt.kind == "cap":
+                if self._forgets and len(self.prompts) == 1:
+                    # says done, and did nothing
+                    pass
+                elif prompt.kind == "cap":
                     virtual.put("/cap", {"cap_on": "caps on" in prompt.text})
                 else:
                     virtual.put("/scene", {"scene": SCENE})
@@ -251,6 +265,19 @@ def test_an_operator_anywhere_answers_the_prompts(laboratory: Laboratory) -> Non
             operator=None,
             at=laboratory.clock.now(),
         )
+
+
+def test_a_prompt_says_why_the_last_frame_was_of_no_use(laboratory: Laboratory) -> None:
+    laboratory.virtual.put("/cap", {"cap_on": False})
+    with _Operator(laboratory, forgets=True) as operator:
+        outcome = laboratory.run(recipe(ONE), NIKON, actuator=None)
+    assert (outcome.state, outcome.frames_accepted) == ("completed", 1)
+    first, second = operator.prompts
+    assert first.text == "Put the body caps on all cameras"
+    quarantined, accepted = laboratory.shots()
+    assert (quarantined["verdict"], accepted["verdict"]) == ("quarantined", "accepted")
+    why = f"the last frame of camera {NIKON} was of no use: "
+    assert second.text.startswith(f"{first.text} ({why}")
 
 
 def test_a_prompt_that_is_refused_ends_the_session(laboratory: Laboratory) -> None:
