@@ -263,13 +263,13 @@ def steps_of(verbs: list[str]) -> st.SearchStrategy[list[Step]]:
 
 
 @given(steps=steps_of(VERBS))
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_sequence_of_steps_keeps_every_due_time(empty: Path, steps: list[Step]) -> None:
     walk_on_sqlite(empty, steps, goes_back=False)
 
 
 @given(steps=steps_of([*VERBS, "set_the_clock_back"]))
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_clock_that_goes_back_changes_nothing_of_it(empty: Path, steps: list[Step]) -> None:
     walk_on_sqlite(empty, steps, goes_back=True)
 
@@ -279,7 +279,7 @@ def test_a_long_walk_keeps_every_due_time(url: str, tmp_path: Path, seed: int) -
     chance = random.Random(seed)
     with open_catalogue(url, tmp_path / "store") as catalogue:
         walk = Walk(Diary(catalogue))
-        for _ in range(100):
+        for _ in range(70):
             walk.take((chance.choice(VERBS), chance.randrange(1000)))
         walk.come_to_an_end()
         walk.judge_what_nobody_touched()

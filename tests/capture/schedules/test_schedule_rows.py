@@ -134,8 +134,8 @@ def test_due_times_in_a_pause_are_cancelled_whenever_somebody_looks(
     diary: Diary, is_watched: bool
 ) -> None:
     diary.add()
-    changes = {2.75: "pause", 5.0: "resume", 6.25: "pause", 6.4: "resume", 7.75: "retire"}
-    for minute in range(0, 10 * 60, 3):
+    changes = {2.75: "pause", 5.0: "resume", 6.25: "pause", 6.5: "resume", 7.75: "retire"}
+    for minute in range(0, 10 * 60, 15):
         name = changes.get(minute / 60)
         if name is not None:
             change(name, diary, minute / 60)
