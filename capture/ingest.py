@@ -20,6 +20,7 @@ from capture.spool import Spool
 from capture.stations import Station, Stations, outcomes
 from capture.steps import Step, settings_of
 from datastore.clocks import CivilClock
+from datastore.durable import forget_pages
 from datastore.frames import Finding
 from datastore.store import LocalStore
 
@@ -118,3 +119,4 @@ class Ingest:
         assert attempt.delivery is not None
         for file in attempt.delivery.files:
             self.store.put_file(file.path, sha256=file.sha256, keep_source=False, is_verified=True)
+            forget_pages(file.path)

@@ -18,3 +18,16 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def forget_pages(path: Path) -> None:
+    """Have the operating system drop its copy of a flushed file that nobody will read soon.
+
+    Frames that only pass through would push out of memory what others need there; besides, memory
+    that is used again costs less than new memory.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
