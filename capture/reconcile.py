@@ -11,29 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from fractions import Fraction
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
 
 from capture import checks
 from capture.attendance import ENDS, session_state
 from capture.cameras.gphoto2_camera import Gphoto2Camera
-from capture.cameras.protocol import CameraSettings, CardFile, ReadBack
+from capture.cameras.protocol import CardFile, ReadBack
 from capture.checks import CheckThresholds
 from capture.errors import CaptureError, SpoolError, UnknownCameraError
 from capture.examination import ShotFacts
 from capture.knowledge import SessionKnowledge, load_knowledge
 from capture.leasing import lease_equipment
 from capture.log_lines import log_reconciled
-from capture.recipes import Recipe
+from capture.open_shots import OpenShot, open_shots
 from capture.registration import (
     FAILED,
     REGISTERED,
-    PlannedShot,
     Settled,
     are_intact,
     audit_settled,
@@ -54,32 +52,8 @@ from datastore.tables import (
     ShotEvent,
     new_uuid,
 )
-from datastore.tables import Recipe as RecipeRow
 
-_CLEAN_ENDS: Final = ("completed", "partial")
 _NEWEST_CARD_FILES: Final = 40
-_LONGEST_STEP: Final[Mapping[str, timedelta]] = {
-    "host": timedelta(minutes=10),
-    # a replay's clock may run thousands of times faster than the cameras work
-    "simulated": timedelta(hours=12),
-}
-"""How long after its row was written a shot may at most have been released, civil time."""
-
-
-@dataclass(frozen=True)
-class OpenShot:
-    """A shot that an interruption left open."""
-
-    planned: PlannedShot
-    session_uuid: str
-    camera_id: int
-    serial: str
-    kind: str
-    scene: str | None
-    settings: CameraSettings
-    thresholds: CheckThresholds
-    latest: datetime
-    """Civil time after which its shutter cannot have opened."""
 
 
 @dataclass
@@ -166,7 +140,7 @@ def reconcile_stations(
     result = Reconciled()
     by_camera = {station.facts.camera_id: station for station in stations.all}
     with catalogue.reading() as transaction:
-        shots = _open_shots(transaction, fixture)
+        shots = open_shots(transaction, fixture)
     knowledge = load_knowledge(catalogue, fixture, CheckThresholds(), use_references=bool(shots))
     for shot in shots:
         try:
@@ -330,49 +304,6 @@ def _may_own(shot: OpenShot, metadata: FileMetadata, station: Station) -> bool:
         and checks.foreign_time(metadata, shot.planned.planned_at, shot.latest, station.skew)
         is None
         and not checks.check_settings(shot.settings, None, metadata)
-    )
-
-
-def _open_shots(transaction: Transaction, fixture: FixtureFacts) -> list[OpenShot]:
-    # only sessions that did not end cleanly can have any: those are few
-    unclean = (
-        select(Session.id, Session.uuid, Session.clock_source, RecipeRow.body)
-        .join(RecipeRow, Session.recipe_id == RecipeRow.id)
-        .join(FixtureRevision, Session.fixture_revision_id == FixtureRevision.id)
-        .where(
-            Session.kind == "capture",
-            FixtureRevision.fixture_id == fixture.fixture_id,
-            session_state().not_in(_CLEAN_ENDS),
-        )
-        .subquery()
-    )
-    rows = transaction.execute(
-        select(Shot, unclean.c.uuid, unclean.c.clock_source, unclean.c.body)
-        .join(unclean, Shot.session_id == unclean.c.id)
-        .where(
-            ~exists().where(ShotEvent.shot_id == Shot.id, ShotEvent.name.in_((REGISTERED, FAILED))),
-        )
-        .order_by(Shot.id)
-    )
-    return [_open_shot(*row) for row in rows]
-
-
-def _open_shot(
-    shot: Shot, session_uuid: str, clock_source: str, recipe_body: dict[str, Any]
-) -> OpenShot:
-    assert shot.triggered_at is not None and shot.camera is not None
-    assert shot.camera_id is not None
-    assert shot.exposure is not None and shot.iso is not None and shot.image_quality is not None
-    return OpenShot(
-        PlannedShot(shot.id, shot.uuid, shot.triggered_at),
-        session_uuid,
-        shot.camera_id,
-        shot.camera.serial,
-        shot.kind,
-        None if shot.scene_revision is None else shot.scene_revision.scene.name,
-        CameraSettings(Fraction(shot.exposure), shot.iso, shot.f_number, shot.image_quality),
-        Recipe.model_validate(recipe_body).checks,
-        shot.triggered_at + _LONGEST_STEP[clock_source],
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 from sqlalchemy.orm import Session as Transaction
 
-from capture.checks import SceneDescriptor
+from capture.checks import SceneDescriptor, exposure_product
 from datastore.queries import newest_verdict
 from datastore.tables import (
     Asset,
@@ -104,21 +104,13 @@ def load_references(
 ) -> dict[tuple[int, int], StoredReference]:
     """Return what frames are held against, by row numbers of camera and scene revision.
 
-    A reference whose shot is no longer accepted is left out: see `withdrawn_references`.
+    A reference whose shot is no longer accepted is left out.
     """
     return {
         (reference.camera_id, reference.scene_revision_id): reference
         for reference in newest_references(transaction, camera_ids, scene_revision_ids)
         if reference.is_usable
     }
-
-
-def withdrawn_references(
-    transaction: Transaction, camera_ids: Collection[int], scene_revision_ids: Collection[int]
-) -> list[StoredReference]:
-    """Return the newest references that do not count, since their shots are no longer accepted."""
-    found = newest_references(transaction, camera_ids, scene_revision_ids)
-    return [reference for reference in found if not reference.is_usable]
 
 
 def newest_references(
@@ -187,7 +179,7 @@ def reference_of(
 def product_of(shot: Shot) -> float:
     """Return how bright a shot of known exposure is, as `exposure_product` says."""
     assert shot.exposure_s is not None and shot.iso is not None
-    return shot.exposure_s * shot.iso / (shot.f_number or 1.0) ** 2
+    return exposure_product(shot.exposure_s, shot.iso, shot.f_number)
 
 
 def raw_asset_id() -> ScalarSelect[int]:

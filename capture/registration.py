@@ -20,7 +20,7 @@ from capture.recipes import ShotSpec
 from datastore import audit
 from datastore.assets import register_asset
 from datastore.frames import Finding
-from datastore.metadata import FileMetadata
+from datastore.shot_settings import exif_settings
 from datastore.store import StoredFile
 from datastore.tables import Asset, Shot, ShotEvent, ShotSettings, Verdict
 
@@ -156,7 +156,10 @@ def register_shot(
             exif=file.metadata.verbatim,
             metadata_reader=file.metadata.reader,
         )
-    transaction.add(_exif_settings(shot.shot_id, examined.main_metadata))
+    metadata = examined.main_metadata
+    transaction.add(
+        exif_settings(shot.shot_id, metadata, temperature_c=metadata.camera_temperature_c)
+    )
     if read_back is not None:
         transaction.add(_read_back_settings(shot.shot_id, read_back))
     failures = _failures(examined)
@@ -295,19 +298,4 @@ def _read_back_settings(shot_id: int, read_back: ReadBack) -> ShotSettings:
         image_quality=read_back.image_quality,
         long_exposure_noise_reduction=read_back.long_exposure_noise_reduction,
         raw_values=dict(read_back.values),
-    )
-
-
-def _exif_settings(shot_id: int, metadata: FileMetadata) -> ShotSettings:
-    return ShotSettings(
-        shot_id=shot_id,
-        source="exif",
-        exposure_s=metadata.exposure_s,
-        iso=metadata.iso,
-        f_number=metadata.f_number,
-        temperature_c=metadata.camera_temperature_c,
-        taken_at=metadata.taken_at,
-        taken_at_text=metadata.taken_at_local,
-        firmware=metadata.firmware,
-        long_exposure_noise_reduction=metadata.long_exposure_noise_reduction,
     )

@@ -10,7 +10,7 @@ from capture.checks.belonging import ClockSkew, foreign_body, foreign_time, wall
 from capture.checks.process import ExaminingWorker, FrameAnswer, FrameQuestion, ReferencePlace
 from capture.checks.results import CheckResult, numbers, sentences
 from capture.checks.scenes import SceneDescriptor, check_right_scene, describe_scene
-from capture.checks.settings import check_settings, settings_result
+from capture.checks.settings import check_settings, exposure_product, settings_result
 from capture.checks.structure import structure_result
 from capture.checks.thresholds import CheckThresholds
 
@@ -29,6 +29,7 @@ __all__ = [
     "check_right_scene",
     "check_settings",
     "describe_scene",
+    "exposure_product",
     "foreign_body",
     "foreign_time",
     "numbers",

@@ -15,6 +15,14 @@ _EXPOSURE_RATIO: Final = 2 ** (1 / 6)
 _F_NUMBER_RATIO: Final = 2 ** (1 / 12)
 
 
+def exposure_product(exposure_s: float, iso: int, f_number: float | None) -> float:
+    """Return exposure time in seconds x ISO / f-number squared: how bright a frame will be.
+
+    Without the last where the f-number is unknown.
+    """
+    return exposure_s * iso / (f_number or 1.0) ** 2
+
+
 def settings_result(
     requested: CameraSettings, read_back: ReadBack | None, metadata: FileMetadata
 ) -> CheckResult:

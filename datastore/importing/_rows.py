@@ -16,6 +16,7 @@ from datastore.importing._files import is_jpeg_name, printable
 from datastore.importing._options import ImportOptions
 from datastore.locks import lock_until_commit
 from datastore.metadata import FileMetadata
+from datastore.shot_settings import exif_settings
 from datastore.store import StoredFile
 from datastore.tables import Asset, Camera, Shot, ShotEvent, ShotSettings, Verdict
 
@@ -145,17 +146,10 @@ def _settings(
     shot_id: int, metadata: FileMetadata, facts: ShotFacts, options: ImportOptions
 ) -> ShotSettings:
     declared = options.model_dump(mode="json", exclude_unset=True)
-    return ShotSettings(
-        shot_id=shot_id,
-        source="exif",
-        exposure_s=metadata.exposure_s,
-        iso=metadata.iso,
-        f_number=metadata.f_number,
+    return exif_settings(
+        shot_id,
+        metadata,
         temperature_c=facts.temperature_c,
-        taken_at=metadata.taken_at,
-        taken_at_text=metadata.taken_at_local,
-        firmware=metadata.firmware,
-        long_exposure_noise_reduction=metadata.long_exposure_noise_reduction,
         raw_values={"declared": declared} if declared else None,
     )
 

@@ -16,7 +16,6 @@ from capture.references import (
     StoredReference,
     load_references,
     newest_references,
-    withdrawn_references,
 )
 from datastore import audit
 from datastore.equipment import FixtureDescription, current_revision, revise_fixture
@@ -87,9 +86,7 @@ def test_the_newest_reference_counts_while_its_shot_is_accepted(
     assert set(loaded(laboratory)) == {scenes[1]}
     with catalogue.reading() as transaction:
         everything = newest_references(transaction)
-        camera_ids = {reference.camera_id for reference in everything}
-        revision_ids = {reference.scene_revision_id for reference in everything}
-        withdrawn = withdrawn_references(transaction, camera_ids, revision_ids)
+        withdrawn = [reference for reference in everything if not reference.is_usable]
         assert len(list(transaction.scalars(select(SceneReference)))) == 3
         entries = list(
             transaction.scalars(select(AuditEntry).where(AuditEntry.action == "scene.reference"))
