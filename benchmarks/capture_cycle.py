@@ -5,8 +5,8 @@ against it from its first plan on, its own first shot included. The start of the
 shots in one process is left out, and so is the session's start there: its first shots, those that
 are exposed while the first one is waited for.
 
-What the camera itself takes bounds both: the body's own serving, from the order to release to the
-file's last byte, is told beside them, as what no command at all could be faster than.
+What the camera itself takes bounds both: from the release to the file's last byte nothing but body
+and libgphoto2 is at work. That is told beside them, as what nothing could be faster than.
 """
 
 import statistics
@@ -118,7 +118,14 @@ def cycle_results(virtual: RunningFixture, profile: str, sizes: Sizes) -> list[R
             (f"{name}-durable", ours_s, seconds.durable, f"{peer_name}, hash, fsync", goal, limit),
         ]
     compared += [
-        ("serving", steady_s, ours.serving_s, "the body alone, release to last byte", 0.5, 0.05),
+        (
+            "serving",
+            steady_s,
+            ours.serving_s,
+            "body and libgphoto2 alone, release to last byte",
+            0.5,
+            0.05,
+        ),
         ("copy", steady_s, copy_s, "a TCP copy of a RAW file and fsync", 0.2, 0.02),
     ]
     return [
