@@ -71,13 +71,13 @@ class CommandLine:
         An exception that the program would show with a traceback reaches the test.
         """
         with _streams(self.command(*arguments)[2:], self.environment) as (out, err):
+            ended: int | str | None = None
             try:
                 main()
             except SystemExit as end:
-                assert end.code is None or isinstance(end.code, int), end.code
-                exit_code = end.code or 0
-            else:
-                exit_code = 0
+                ended = end.code
+        exit_code = ended or 0
+        assert isinstance(exit_code, int), exit_code
         return _answer(exit_code, _content(out), _content(err), code)
 
     def run_apart(
