@@ -106,9 +106,15 @@ def daemon_of(
 
 
 def replay_home(
-    home: Home, catalogue: Catalogue, until: datetime, progress: Progress | None = None
+    home: Home,
+    catalogue: Catalogue,
+    until: datetime,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Replayed:
     """Live through a home's schedules in simulated time; nobody is notified, no job is run.
+
+    Parameters as for `capture.daemon.replay.replay`.
 
     Raises
     ------
@@ -131,6 +137,7 @@ def replay_home(
         until=until,
         horizon=_horizon(home),
         progress=progress,
+        stop=stop,
     )
 
 

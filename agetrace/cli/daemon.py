@@ -114,13 +114,16 @@ def replay(
     end = _moment(until)
     with (
         catalogue_of(context) as (home, catalogue),
+        _stopping() as stopping,
         progress_bar("days", quiet=as_json) as advance,
     ):
-        replayed = replay_home(home, catalogue, end, advance)
+        replayed = replay_home(home, catalogue, end, advance, stopping.event)
     if as_json:
         print_json(replayed.to_json())
     else:
         say(replayed.summary())
+    if stopping.event.is_set():
+        raise typer.Exit(_INTERRUPTED)
 
 
 def _moment(text: str) -> datetime:

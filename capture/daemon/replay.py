@@ -5,6 +5,7 @@ Owns which moment comes next and what may be replayed; everything else is what a
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def replay(
     until: datetime,
     horizon: timedelta,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> Replayed:
     """Let a daemon live from the clock's present time to another, without waiting for anything.
 
@@ -134,6 +136,8 @@ def replay(
         How far the daemon looks ahead.
     progress
         Told the days that have passed.
+    stop
+        Once set, the replay ends where it is, after the shots in hand.
 
     Raises
     ------
@@ -153,31 +157,36 @@ def replay(
             f" clock, and {until.isoformat(timespec='seconds')} is past"
         )
     days = (until - since) // _DAY + 1
+    stop = stop or threading.Event()
     try:
-        while (now := clock.now()) < until:
+        while (now := clock.now()) < until and not stop.is_set():
             if progress is not None:
                 progress((now - since) // _DAY, days)
-            _do_all_that_is_due(service)
+            _do_all_that_is_due(service, stop)
+            if stop.is_set():
+                break
             now = clock.now()
             then = min(until, _next_moment(catalogue, now) or now + horizon / 2)
             if then > now:
                 clock.set(then)
-        _do_all_that_is_due(service)
+        _do_all_that_is_due(service, stop)
     finally:
         service.drain()
-    if progress is not None:
+    if stop.is_set():
+        until = clock.now()
+    elif progress is not None:
         progress(days, days)
     return Replayed(since, until, service.counts.sessions, _states(catalogue, since, until))
 
 
-def _do_all_that_is_due(service: DaemonService) -> None:
-    while True:
+def _do_all_that_is_due(service: DaemonService, stop: threading.Event) -> None:
+    while not stop.is_set():
         service.tick()
         if service.failure is not None:
             raise service.failure
         if not service.sessions_in_hand:
             return
-        service.wait_for_sessions()
+        service.wait_for_sessions(stop)
 
 
 def _next_moment(catalogue: Catalogue, now: datetime) -> datetime | None:

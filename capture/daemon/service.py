@@ -163,10 +163,11 @@ class DaemonService:
         self._manager.alive()
         self._manager.status(self._in_words())
 
-    def wait_for_sessions(self) -> None:
-        """Wait until every session in hand has ended."""
+    def wait_for_sessions(self, stop: threading.Event | None = None) -> None:
+        """Wait until every session in hand has ended, or a stop is asked for."""
         for work in self._work:
-            work.join()
+            while work.is_running and not (stop is not None and stop.is_set()):
+                work.join(_LOOK_S)
 
     def drain(self) -> None:
         """End: the shots in hand are finished, everything is settled or put back; never raises."""

@@ -58,6 +58,8 @@ class OccurrenceWork:
         self._renewed_every_s = renewed_every_s
         self._stop = threading.Event()
         self._ended = threading.Event()
+        # an interrupted join of a thread marks it as ended though it runs: a fault of Python 3.11
+        self._is_over = threading.Event()
         self._ending: Ending | None = None
         self._thread = threading.Thread(target=self._work, name=f"session of {claim.uuid}")
         self._log = get_logger(
@@ -75,11 +77,11 @@ class OccurrenceWork:
     @property
     def is_running(self) -> bool:
         """Whether the session still uses its fixture."""
-        return self._thread.is_alive()
+        return not self._is_over.is_set()
 
     def join(self, timeout_s: float | None = None) -> None:
         """Wait until the session has ended, for some seconds at most."""
-        self._thread.join(timeout_s)
+        self._is_over.wait(timeout_s)
 
     def settle(self) -> None:
         """Write down how it ended, unless that is done.
@@ -124,13 +126,15 @@ class OccurrenceWork:
         finally:
             self._ended.set()
             heart.join()
+            self._is_over.set()
 
     def _execute(self) -> Ending:
         try:
             earlier = newest_session(self._catalogue, self.claim)
-        except OUTAGES as error:
-            return ending_of_error(error)
-        ending = execute(self.claim, self._runner, earlier, stop=self._stop)
+        except Exception as error:
+            ending = ending_of_error(error)
+        else:
+            ending = execute(self.claim, self._runner, earlier, stop=self._stop)
         if ending.reason == "internal-error":
             self._log.error("session-failed", exc_info=ending.error)
         return ending

@@ -265,17 +265,18 @@ def test_days_are_replayed_and_real_ones_refused(desk: Desk) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(400)
 def test_a_catalogue_that_is_locked_for_longer_than_anybody_waits(desk: Desk) -> None:
-    """A daemon outlasts a catalogue that another process locks for 100 seconds."""
+    """A daemon outlasts a catalogue that another process locks for minutes."""
     desk.schedule(2, window_s=20 * 3600)
     other = sqlite3.connect(desk.command_line.home / "catalogue.sqlite", isolation_level=None)
     with NotifySocket() as notify, desk.running(notify) as process:
         notify.wait_for(lambda said: "READY=1" in said)
         other.execute("begin immediate")
-        notify.wait_for(lambda said: any("waiting: the catalogue" in text for text in said), 100)
+        notify.wait_for(lambda said: any("waiting: the catalogue" in text for text in said), 200)
         other.rollback()
         other.close()
-        wait_for(lambda: desk.first().state == "completed", 90)
+        wait_for(lambda: desk.first().state == "completed", 120)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err

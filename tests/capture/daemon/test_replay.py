@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -140,3 +141,23 @@ def test_a_year_of_weekly_sessions(
     record_property("seconds", round(took_s, 1))
     assert replayed.states == {"completed": 52}
     assert len({one.sessions[0] for one in occurrences(catalogue) if one.sessions}) == 52
+
+
+def test_a_replay_that_is_stopped_is_gone_on_with(home: Home, catalogue: Catalogue) -> None:
+    schedule(catalogue, BEGIN, dark_recipe(12), rule=WEEKLY, window_s=20 * 3600)
+    stop = threading.Event()
+
+    def stop_in_its_session() -> None:
+        while not any(one.sessions for one in occurrences(catalogue)):
+            time.sleep(0.02)
+        stop.set()
+
+    watcher = threading.Thread(target=stop_in_its_session)
+    watcher.start()
+    stopped = replay_home(home, catalogue, BEGIN + WEEK, stop=stop)
+    watcher.join()
+    assert (stopped.states, stopped.sessions) == ({"pending": 1}, 1)
+    assert stopped.until < BEGIN + WEEK
+    assert replay_home(home, catalogue, BEGIN + WEEK).states == {"completed": 1}
+    done = occurrences(catalogue)[0]
+    assert (done.attempts, len(done.sessions)) == (1, 1)
