@@ -225,7 +225,9 @@ class Examiner:
         if file.role == "raw":
             question = FrameQuestion(
                 kind=shot.kind,
-                exposure_product=exposure_product(shot.requested),
+                exposure_product=checks.exposure_product(
+                    float(shot.requested.exposure), shot.requested.iso, shot.requested.f_number
+                ),
                 thresholds=shot.thresholds,
                 reference=None if shot.scene is None else shot.scene.reference,
             )
@@ -291,11 +293,6 @@ class Examiners:
             yield examiner
         finally:
             self._idle.put(examiner)
-
-
-def exposure_product(settings: CameraSettings) -> float:
-    """Return exposure time in seconds x ISO / f-number squared: how bright a frame will be."""
-    return float(settings.exposure) * settings.iso / (settings.f_number or 1.0) ** 2
 
 
 def _checks_of(
