@@ -13,7 +13,7 @@ from benchmarks.__main__ import main
 from benchmarks._gphoto2_command import Gphoto2Command, hash_and_flush, tcp_copy_seconds
 from benchmarks.capture_cycle import RAW_CHOICES, Sizes, laboratory, shoot
 
-SMALL = Sizes(shots=6, peer_shots=2, long_shots=6, sensor={"width": 384, "height": 256})
+SMALL = Sizes(shots=6, peer_shots=6, long_shots=6, sensor={"width": 384, "height": 256})
 RAW_BYTES = 2 * 384 * 256
 needs_command = [
     pytest.mark.gphoto2_command,
