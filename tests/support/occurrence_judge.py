@@ -108,6 +108,7 @@ class Judge:
         self._expected = expected
         self._horizon = horizon
         self._journal = journal
+        self._boots: list[float] = [line["boot_s"] for line in journal]
         good = [line for line in journal if line["kind"] == "pass" and line["state"] == "ok"]
         self._passes = sorted(good, key=lambda line: line["civil"])
         self._pass_times = [line["civil"] for line in self._passes]
@@ -173,6 +174,8 @@ class Judge:
             elif kind == "leases-over" and cut_s is not None:
                 self._held.append((cut_s, line["boot_s"]))
                 cut_s = None
+        for used in self._fixture_use.values():
+            used.sort()
         if cut_s is not None:
             self._held.append((cut_s, float("inf")))
 
@@ -204,7 +207,7 @@ class Judge:
         problems = []
         for fixture, used in self._fixture_use.items():
             last_s = float("-inf")
-            for begin_s, end_s in sorted(used):
+            for begin_s, end_s in used:
                 if begin_s < last_s:
                     problems.append(f"two sessions at once on {fixture} at {begin_s:.1f} s")
                 last_s = max(last_s, end_s)
@@ -245,7 +248,7 @@ class Judge:
             judgement.problems.append(f"{where} is {row.state} ({row.reason}) for ever")
             return
         judgement.fates[row.state, row.reason] += 1
-        if not _is_legal(row):
+        if not is_legal(row):
             judgement.problems.append(f"{where}: its history is {[e[0] for e in row.events]}")
         allowed = _Case(self, row).fates()
         if isinstance(allowed, str):
@@ -264,7 +267,10 @@ class Judge:
 
     def is_used(self, fixture: str, boot_s: float) -> bool:
         """Tell whether a fixture was in use at a moment."""
-        return any(begin <= boot_s <= end for begin, end in self._fixture_use.get(fixture, []))
+        used = self._fixture_use.get(fixture, [])
+        # no two overlap, or that is a problem of its own; some begin and end at one moment
+        position = bisect_right(used, (boot_s, float("inf")))
+        return any(end >= boot_s for _, end in used[max(0, position - 3) : position])
 
     def may_be_held(self, boot_s: float) -> bool:
         """Tell whether leases of a dead process may have been held at a moment."""
@@ -294,11 +300,9 @@ class Judge:
 
     def lines(self, kinds: tuple[str, ...], first_s: float, last_s: float) -> list[Line]:
         """Return what happened of some kinds between two boot times."""
-        return [
-            line
-            for line in self._journal
-            if line["kind"] in kinds and first_s <= line["boot_s"] <= last_s
-        ]
+        begin = bisect_left(self._boots, first_s)
+        end = bisect_right(self._boots, last_s)
+        return [line for line in self._journal[begin:end] if line["kind"] in kinds]
 
     def longest_gap_s(self, first_s: float, last_s: float) -> float:
         """Return the longest time without a good pass between two boot times."""
@@ -479,7 +483,9 @@ class _Case:
         end = last.end or last.ending or last.begun
         end_s = end["boot_s"] + wait_s
         if last.is_cut:
-            downs = self._judge.lines(("down", "leases-over", "back"), end["boot_s"], float("inf"))
+            week_s = 7 * 86400.0
+            over = ("down", "leases-over", "back")
+            downs = self._judge.lines(over, end["boot_s"], end["boot_s"] + week_s)
             # a session that a locked catalogue cut short keeps its leases for a while
             end_s = max(end_s, downs[0]["boot_s"] if downs else float("inf"))
             end_s += AWAY_WAIT_S + ASLEEP_S
@@ -500,7 +506,8 @@ def _fates_of_attempt(attempt: Attempt) -> set[Fate]:
     return fates
 
 
-def _is_legal(row: Row) -> bool:
+def is_legal(row: Row) -> bool:
+    """Tell whether an occurrence's history is possible and ends in the state that it is in."""
     state = ""
     for name, _, _ in row.events:
         if name not in LEGAL_NEXT[state]:

@@ -7,6 +7,7 @@ knows it beforehand, whatever is killed meanwhile.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,6 +158,7 @@ class SimulatedRunner:
                 what=what,
                 schedule=schedule,
                 due=due,
+                process=os.getpid(),
                 attempt=attempt,
                 fixture=fixture,
                 **facts,

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 POLL_S = 0.01
 
@@ -90,6 +90,18 @@ class SimulatedTime:
             return min(self._sleepers.values(), default=None)
 
 
+class Time(Protocol):
+    """A civil clock and the time since boot."""
+
+    def now(self) -> datetime:
+        """Return what the civil clock shows."""
+        ...
+
+    def boot_s(self) -> float:
+        """Return the seconds since boot."""
+        ...
+
+
 class Journal:
     """What truly happened, line by line; a kill leaves at most half a line.
 
@@ -101,7 +113,7 @@ class Journal:
         Dates every line.
     """
 
-    def __init__(self, file: Path, time: SimulatedTime) -> None:
+    def __init__(self, file: Path, time: Time) -> None:
         self._time = time
         self._descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 

@@ -15,15 +15,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from datastore import audit
-from datastore.catalogue import Catalogue, open_catalogue
-from datastore.tables import Occurrence
+from datastore.catalogue import open_catalogue
 from tests.support.catalogues import new_sqlite_catalogue, sqlite_url
 from tests.support.independent_schedules import due_times
 from tests.support.occurrence_judge import FINAL, Judge, Judgement, Row
+from tests.support.occurrence_rows import rows_of
 from tests.support.simulated_daemon import (
     HORIZON,
     Computer,
@@ -183,26 +181,6 @@ def troubles(
     return found
 
 
-def rows_of(catalogue: Catalogue) -> list[Row]:
-    with catalogue.reading() as transaction:
-        query = select(Occurrence).options(
-            selectinload(Occurrence.events), selectinload(Occurrence.schedule)
-        )
-        return [
-            Row(
-                schedule=row.schedule.name,
-                due_at=row.due_at,
-                starts_at=row.starts_at,
-                window_ends_at=row.window_ends_at,
-                state=row.state,
-                reason=row.reason,
-                attempts=row.attempts,
-                events=tuple((one.name, one.at, one.reason) for one in row.events),
-            )
-            for row in transaction.scalars(query)
-        ]
-
-
 @dataclass(frozen=True)
 class Life:
     """What a life left behind: the rows of its catalogue, and the judge who knows its journal."""
@@ -236,20 +214,17 @@ class Life:
         return judgement
 
 
+FEWER: Sequence[Mapping[str, Any]] = (
+    {"expression": "30 2 1,15,31 * *"},
+    {"expression": "30 2 10,28 * *"},
+    {"expression": "30 2 1 * *"},
+    {"days": 14},
+    {"weeks": 3},
+    {},
+)
 QUICK: Sequence[Mapping[str, Any]] = tuple(
-    {**one, "rule": {**one["rule"], **change}}
-    for one, change in zip(
-        SCHEDULES,
-        (
-            {"expression": "30 2 1,15,31 * *"},
-            {"expression": "30 2 10,28 * *"},
-            {"expression": "30 2 1 * *"},
-            {"days": 14},
-            {"weeks": 3},
-            {},
-        ),
-        strict=True,
-    )
+    {**one, "rule": dict(one["rule"]) | dict(fewer)}
+    for one, fewer in zip(SCHEDULES, FEWER, strict=True)
 )
 """The schedules with fewer due times, at the same hours."""
 
