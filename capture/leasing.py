@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -108,6 +108,18 @@ def is_leased(catalogue: Catalogue, resources: Sequence[str]) -> bool:
         held = LeaseRow.expires_at > database_now(transaction)
         query = select(LeaseRow.resource).where(LeaseRow.resource.in_(resources), held)
         return transaction.scalar(query.limit(1)) is not None
+
+
+def fixture_resource(name: str) -> str:
+    """Return what a session leases of a fixture, whichever of its cameras it uses."""
+    return f"fixture:{name}"
+
+
+def held_among(transaction: Transaction, resources: Collection[str]) -> set[str]:
+    """Return those of some resources that a session holds which may still run."""
+    held = LeaseRow.expires_at > database_now(transaction)
+    rows = transaction.scalars(select(LeaseRow).where(LeaseRow.resource.in_(resources), held))
+    return {row.resource for row in rows if not is_abandoned(row.holder)}
 
 
 def this_process() -> str:

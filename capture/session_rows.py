@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session as Transaction
 from capture.attendance import state_of
 from capture.errors import SessionNotResumableError, UnknownCameraError
 from capture.examination import CameraFacts
+from capture.leasing import fixture_resource
 from capture.log_lines import log_session_event
 from capture.recipes import Recipe
 from datastore import audit
@@ -42,7 +43,10 @@ class FixtureFacts:
     @property
     def resources(self) -> list[str]:
         """What a session of these cameras must lease."""
-        return [f"fixture:{self.name}", *(f"camera:{camera.serial}" for camera in self.cameras)]
+        return [
+            fixture_resource(self.name),
+            *(f"camera:{camera.serial}" for camera in self.cameras),
+        ]
 
 
 @dataclass(frozen=True)

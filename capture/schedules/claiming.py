@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
+from capture.leasing import fixture_resource, held_among
 from capture.recipes import Recipe
 from capture.schedules.claim_leases import CLAIM_S, holder_of, is_held, take
 from capture.schedules.history import (
@@ -177,8 +178,8 @@ def claim_next(
     holder
         Who claims, in the words of `capture.leasing.this_process`.
     busy_fixtures
-        Names of fixtures that this holder is using; what is due there waits, and its history
-        says so.
+        Names of fixtures that this holder is using. What is due there, or where a session of
+        anybody else holds the fixture, waits, and its history says so.
     lease_s
         How long the claim holds unless it is renewed, by the database's clock.
     """
@@ -197,8 +198,7 @@ def claim_next(
                 at=now,
                 by=holder,
                 reason="equipment-busy",
-                detail=f"The fixture {occurrence.schedule.fixture.name} carried out another"
-                " occurrence.",
+                detail=f"The fixture {occurrence.schedule.fixture.name} was in use.",
                 not_before=None,
             )
         if chosen is None:
@@ -222,7 +222,10 @@ def _choose(
     )
     due = [row for row in rows if _is_due(transaction, row, now)]
     due.sort(key=lambda row: -description_of(row.schedule).priority)
-    is_busy = {row.id: row.schedule.fixture.name in busy_fixtures for row in due}
+    fixtures = {row.schedule.fixture.name for row in due}
+    held = held_among(transaction, [fixture_resource(name) for name in fixtures]) if due else set()
+    busy = {name for name in fixtures if name in busy_fixtures or fixture_resource(name) in held}
+    is_busy = {row.id: row.schedule.fixture.name in busy for row in due}
     waiting = [row for row in due if is_busy[row.id] and not _is_known_to_wait(row)]
     return next((row for row in due if not is_busy[row.id]), None), waiting
 

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Final
 
 from capture.errors import ScheduleError
+from capture.leasing import fixture_resource
 from capture.recipes import FrameKind
 from capture.schedules.description import DueTime, ScheduleDescription, planned
 
@@ -58,7 +59,7 @@ class PlannedSchedule:
     def resources(self) -> tuple[str, ...]:
         """What its sessions lease."""
         return (
-            f"fixture:{self.description.fixture}",
+            fixture_resource(self.description.fixture),
             *(f"camera:{serial}" for serial in self.cameras),
         )
 
