@@ -313,7 +313,7 @@ def test_ten_years_of_troubles(
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
             stderr=subprocess.DEVNULL,
         )
-        status = _kill_later(process, tmp_path / "journal", int(generator.integers(60_000)))
+        status = _kill_later(process, tmp_path / "journal", int(generator.integers(180_000)))
         if status == 0:
             break
         assert status == -9
