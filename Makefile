@@ -22,10 +22,10 @@ demo: $(STAMP) ## replay years of captures, train, and write demo/report.html (S
 	$(BIN)/agetrace demo --output demo --size $(SIZE)
 
 test: $(STAMP) ## run the quick test suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 prove: $(STAMP) ## run the long proofs (kills, soaks, replays) and rewrite docs/proofs.md
-	$(BIN)/python -m tests.proofs
+	$(BIN)/python -m tests.proofs --processes 2
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

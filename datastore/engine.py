@@ -153,9 +153,25 @@ def create_engines(url: URL, *, must_exist: bool = True) -> Engines:
     event.listen(write, "connect", _prepare_sqlite_writer)
     event.listen(write, "begin", _begin_immediate)
     read = create_engine(url)
+    if must_exist:
+        for engine in (write, read):
+            event.listen(engine, "do_connect", _connect_to_existing)
     event.listen(read, "connect", _prepare_sqlite_reader)
     event.listen(read, "begin", _begin)
     return Engines(write, read)
+
+
+def _connect_to_existing(
+    _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Have SQLite open the file, never make it.
+
+    An empty file in the place of a catalogue that was moved away for a moment would have SQLite
+    delete its write-ahead log, and with it what was committed last.
+    """
+    if not options.get("uri"):
+        arguments[0] = f"{Path(arguments[0]).resolve().as_uri()}?mode=rw"
+        options["uri"] = True
 
 
 def _prepare_sqlite_writer(connection: Any, _record: Any) -> None:

@@ -1,8 +1,9 @@
 """Run the long proofs, the tests marked `prove`, and write down what they showed.
 
-`python -m tests.proofs` shows their progress and rewrites docs/proofs.md. Figures are what a test
-hands to pytest's `record_property`. Exits with 0 where every proof passed, 1 where one did not, and
-130 after an interrupt, which leaves the file as it was.
+`python -m tests.proofs` shows their progress and rewrites docs/proofs.md; `--processes` runs
+several at once. Figures are what a test hands to pytest's `record_property`. Exits with 0 where
+every proof passed, 1 where one did not, and 130 after an interrupt, which leaves the file as it
+was.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -54,25 +57,30 @@ class Proof:
 
 
 class Recorder:
-    """A pytest plugin that remembers what became of every case."""
+    """A pytest plugin that remembers what became of every case.
 
-    def __init__(self) -> None:
-        self.proofs: dict[str, Proof] = {}
+    Parameters
+    ----------
+    claims
+        What each test claims, by its name with parameters, in the order of the report.
+    """
+
+    def __init__(self, claims: Mapping[str, str]) -> None:
         self.interrupted = False
-        self._claims: dict[str, str] = {}
+        self._proofs: dict[str, Proof] = {}
+        for node, claim in claims.items():
+            name = _name_of(node)
+            self._proofs.setdefault(name, Proof(name, claim))
 
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what each test claims: the first line of its docstring, else of its module's."""
-        for item in session.items:
-            assert isinstance(item, pytest.Function)
-            words = item.function.__doc__ or item.module.__doc__ or ""
-            self._claims[item.nodeid] = words.strip().partition("\n")[0]
+    @property
+    def proofs(self) -> list[Proof]:
+        """The proofs of which at least one case ran."""
+        return [proof for proof in self._proofs.values() if proof.cases]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add one phase of a case: its setup, its call or its end."""
-        name, _, parameters = report.nodeid.partition("[")
-        claim = self._claims[report.nodeid]
-        proof = self.proofs.setdefault(name, Proof(name, claim))
+        parameters = report.nodeid.partition("[")[2]
+        proof = self._proofs[_name_of(report.nodeid)]
         case = proof.cases.setdefault(report.nodeid, Case(parameters.removesuffix("]")))
         case.seconds += report.duration
         case.figures.update(report.user_properties)
@@ -82,6 +90,30 @@ class Recorder:
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Tell an interrupt from pytest's own end where a test module cannot be read."""
         self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
+
+class Collector:
+    """A pytest plugin that notes what each test claims.
+
+    Attributes
+    ----------
+    claims
+        The first line of its docstring, else of its module's, by its name with parameters.
+    """
+
+    def __init__(self) -> None:
+        self.claims: dict[str, str] = {}
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what was collected."""
+        for item in session.items:
+            assert isinstance(item, pytest.Function)
+            words = item.function.__doc__ or item.module.__doc__ or ""
+            self.claims[item.nodeid] = words.strip().partition("\n")[0]
+
+
+def _name_of(node: str) -> str:
+    return node.partition("[")[0]
 
 
 def describe_machine() -> str:
@@ -162,21 +194,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proofs", description=__doc__)
     parser.add_argument("folders", nargs="*", type=Path, default=[ROOT / "tests"])
     parser.add_argument("--report", type=Path, default=ROOT / "docs" / "proofs.md")
+    parser.add_argument("--processes", type=int, default=1)
     request = parser.parse_args(arguments)
-    recorder = Recorder()
+    chosen = [
+        *("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-m", "prove"),
+        *map(str, request.folders),
+    ]
+    # with several processes, none of them sees both what was collected and what became of it
+    collector = Collector()
+    with redirect_stdout(StringIO()):
+        pytest.main([*chosen, "--collect-only"], plugins=[collector])
+    recorder = Recorder(collector.claims)
     code = code_version()
-    status = pytest.main(
-        [
-            *("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)),
-            *("-m", "prove", "-v"),
-            *map(str, request.folders),
-        ],
-        plugins=[recorder],
-    )
+    several = ["--numprocesses", str(request.processes)] if request.processes > 1 else []
+    status = pytest.main([*chosen, "-v", *several], plugins=[recorder])
     if recorder.interrupted:
         return INTERRUPTED
     if recorder.proofs:
-        report = render(list(recorder.proofs.values()), datetime.now(UTC), code, describe_machine())
+        report = render(recorder.proofs, datetime.now(UTC), code, describe_machine())
         request.report.write_text(report, encoding="utf-8")
     return 0 if status == pytest.ExitCode.OK else 1
 

@@ -36,21 +36,24 @@ FAILING = PASSING.replace("pass\n", "assert 1 == 2\n", 1)
 SKIPPING = PASSING.replace("pass\n", "pytest.skip('not here')\n", 1)
 
 
-def start(folder: Path, content: str) -> subprocess.Popen[str]:
+def start(folder: Path, content: str, *options: str) -> subprocess.Popen[str]:
     proofs = folder / "proofs"
     proofs.mkdir()
     (proofs / "test_made_up.py").write_text(content)
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.proofs", str(proofs), "--report", str(folder / "report.md")],
+        [
+            *(sys.executable, "-m", "tests.proofs", str(proofs)),
+            *("--report", str(folder / "report.md"), *options),
+        ],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
 
 
-def prove(folder: Path, content: str) -> tuple[int, str, str]:
+def prove(folder: Path, content: str, *options: str) -> tuple[int, str, str]:
     """Return the exit status, what was shown, and the report."""
-    with start(folder, content) as process:
+    with start(folder, content, *options) as process:
         shown, _ = process.communicate(timeout=60)
     report = folder / "report.md"
     return process.returncode, shown, report.read_text() if report.exists() else ""
@@ -70,6 +73,16 @@ def test_the_report_holds_claims_counts_and_figures(tmp_path: Path) -> None:
     assert "quick" not in report
     for fact in ("- Date: 20", "- Code: 0.", " cores, ", "Python 3."):
         assert fact in report
+
+
+def test_several_processes_write_the_same_report(tmp_path: Path) -> None:
+    reports = []
+    for name, options in (("one", ()), ("two", ("--processes", "2"))):
+        (tmp_path / name).mkdir()
+        status, shown, report = prove(tmp_path / name, PASSING, *options)
+        assert status == 0, shown
+        reports.append(report.replace(f"/{name}/", "/").partition("cases passed in")[2])
+    assert reports[0].partition("\n")[2] == reports[1].partition("\n")[2]
 
 
 def test_a_failed_proof_is_reported_and_fails_the_run(tmp_path: Path) -> None:

@@ -208,6 +208,30 @@ def test_a_missing_catalogue_is_refused_and_not_created(empty_url: str, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_catalogue_that_is_moved_away_and_back_loses_nothing(
+    sqlite_catalogue: Catalogue,
+) -> None:
+    path = Path(make_url(sqlite_catalogue.url).database or "")
+    away = path.with_name("away")
+    with sqlite_catalogue.reading() as waiting:
+        waiting.scalar(select(func.count()).select_from(AuditEntry))
+        with sqlite_catalogue.writing() as session:
+            audit.append(session, "last-of-all", {}, NOW)
+        path.rename(away)
+        # it needs a second connection, and SQLite would make a file for it
+        with (
+            pytest.raises(CatalogueUnavailableError),
+            sqlite_catalogue.reading() as session,
+        ):
+            session.scalar(select(AuditEntry.action))
+        assert not path.exists()
+        away.rename(path)
+    with sqlite_catalogue.reading() as session:
+        newest = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert newest is not None
+    assert newest.action == "last-of-all"
+
+
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "catalogue.sqlite").write_bytes(b"this is a letter, not a database " * 100)
     with pytest.raises(CatalogueUnavailableError, match="file is not a database"):
