@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -110,7 +111,9 @@ def describe_problem(found: ErrorDetails) -> str:
         return found["msg"].removeprefix("Value error, ")
     noun = _NOUNS.get(kind.rpartition("_")[0])
     if noun is not None and kind.endswith(("_type", "_parsing")):
-        return f"must be {noun}"
+        # YAML takes a serial of digits for a number, and a day for a date
+        quotes = noun == "a text" and isinstance(found["input"], int | float | date | time)
+        return f"must be {noun}: write it in quotes" if quotes else f"must be {noun}"
     return found["msg"].replace("Input should", "must")
 
 

@@ -82,8 +82,8 @@ class Ending:
     after: timedelta | None = None
     error: Exception | None = None
 
-    def apply(self, claim: ClaimedOccurrence, at: datetime) -> None:
-        """Write it down.
+    def apply(self, claim: ClaimedOccurrence, at: datetime) -> str:
+        """Write it down, and return the state that the occurrence has now.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Ending:
         """
         if self.verb == "settle":
             claim.settle(self.state, self.reason, self.detail, at=at)
-            return
+            return self.state
         after = timedelta(seconds=claim.retry_after_s) if self.after is None else self.after
         if self.verb == "wait":
             claim.wait(self.reason, self.detail, not_before=at + after, at=at)
@@ -102,6 +102,8 @@ class Ending:
             claim.retry(self.reason, self.detail, not_before=at + after, at=at)
         else:
             claim.settle(self.state, self.reason, self.detail, at=at)
+            return self.state
+        return "pending"
 
 
 @dataclass(frozen=True)

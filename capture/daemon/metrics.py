@@ -158,8 +158,8 @@ class Metrics:
             self._server, _ = start_http_server(port, address, registry)
         except (OSError, OverflowError) as error:
             raise MetricsError(
-                f"the metrics cannot be shown at {address}:{port}: {error}; name another"
-                " daemon.metrics_port in the home's settings"
+                f"the metrics cannot be shown at {address}:{port}: {error}; if no daemon of this"
+                " home runs already, name another daemon.metrics_port in the home's settings"
             ) from None
         return int(self._server.server_port)
 

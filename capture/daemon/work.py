@@ -95,7 +95,7 @@ class OccurrenceWork:
         if ending is None:
             return
         try:
-            ending.apply(self.claim, self._now())
+            state = ending.apply(self.claim, self._now())
         except LeaseLostError as error:
             # whoever claims it next finds the session's rows and goes on from them
             self._log.warning("claim-lost", error=str(error))
@@ -106,9 +106,8 @@ class OccurrenceWork:
             self._log.exception("ending-refused", reason=ending.reason, detail=ending.detail)
         else:
             self._log.info(
-                "occurrence-ended",
-                state=ending.state,
-                verb=ending.verb,
+                "occurrence-put-back" if state == "pending" else "occurrence-ended",
+                state=state,
                 reason=ending.reason,
                 detail=ending.detail,
             )
@@ -117,15 +116,16 @@ class OccurrenceWork:
     def _work(self) -> None:
         self._log.info("occurrence-begins", attempt=self.claim.attempt)
         heart = threading.Thread(target=self._keep_claim, name=f"claim of {self.claim.uuid}")
-        heart.start()
         try:
+            heart.start()
             self._ending = self._execute()
             self.settle()
         except (*OUTAGES, ClockError) as error:
             self._log.warning("ending-kept", error=str(error))
         finally:
             self._ended.set()
-            heart.join()
+            if heart.ident is not None:
+                heart.join()
             self._is_over.set()
 
     def _execute(self) -> Ending:

@@ -36,9 +36,10 @@ def read_recipe(path: Path) -> Recipe:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         known = ", ".join(ready_recipes())
         raise RecipeError(
-            f"recipe {path} cannot be read ({error}); ready recipes are {known}"
+            f"recipe {path} cannot be read: {why}; ready recipes are {known}"
         ) from None
     return parse_recipe(text, str(path))
 

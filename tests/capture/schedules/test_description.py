@@ -101,6 +101,7 @@ def test_a_description_survives_the_catalogues_json(changed: dict[str, Any]) -> 
          ":1: schedule: ends_at must be later than starts_at"),
         ({"recipe": "../darks.yaml"}, ":3: recipe: must be the name of a ready recipe"),
         ({"cameras": []}, ":9: cameras: names no camera"),
+        ({"cameras": [7100001]}, ":10: cameras[0]: must be a text: write it in quotes"),
         ({"cameras": ["1", "1"]}, ":9: cameras: names a camera twice"),
         ({"colour": "red"}, ":9: colour: no such field in a schedule"),
         ({"name": "a b"}, ":1: name: must match the pattern"),
@@ -123,7 +124,8 @@ def test_a_description_survives_the_catalogues_json(changed: dict[str, Any]) -> 
          ":4: rule.calendar-interval: give one of months, weeks and days"),
         ({"rule": {**INTERVAL, "months": 1}},
          ":4: rule.calendar-interval: start must lie on a day that every month has"),
-        ({"rule": {**INTERVAL, "days": 0}}, ":8: rule.calendar-interval.days: must be greater than 0"),
+        ({"rule": {**INTERVAL, "days": 0}},
+         ":8: rule.calendar-interval.days: must be greater than 0"),
         ({"rule": {**INTERVAL, "days": 1, "at": 750}},
          ':7: rule.calendar-interval.at: write the time in quotes, such as "12:30"'),
         ({"rule": {**INTERVAL, "days": 1, "at": "12:30+01:00"}},
@@ -250,7 +252,9 @@ def test_a_recipe_lies_beside_the_schedule_or_is_a_ready_one(tmp_path: Path) -> 
     (tmp_path / "mine.yaml").write_text(RECIPE)
     assert read_recipe_of(described(recipe="mine.yaml"), tmp_path).name == "mine"
     assert read_recipe_of(described(), tmp_path).name == "combined-session"
-    with pytest.raises(RecipeError, match=r"yours\.yaml cannot be read.*ready recipes are"):
+    with pytest.raises(
+        RecipeError, match=r"yours\.yaml cannot be read: No such file.*ready recipes are"
+    ):
         read_recipe_of(described(recipe="yours.yaml"), tmp_path)
 
 
