@@ -203,7 +203,11 @@ class DaemonService:
             _LOG.info("occurrences-expanded", rows=written)
         self._manager.alive()
         reason = self._why_missed()
-        for settled in sweep(self._catalogue, now=now, by=self._holder, reason_missed=reason):
+        # what still runs may have lost its claim; its session says how it ended
+        in_hand = {work.claim.uuid for work in self._work}
+        for settled in sweep(
+            self._catalogue, now=now, by=self._holder, reason_missed=reason, in_hand=in_hand
+        ):
             _LOG.warning(
                 "occurrence-settled",
                 occurrence=settled.uuid,
@@ -227,8 +231,9 @@ class DaemonService:
         if claim is None:
             return False
         work = OccurrenceWork(self._catalogue, claim, self._runner, self._clock.now)
-        self._work.append(work)
+        # a thread that cannot be started would seem to use its fixture for ever
         work.start()
+        self._work.append(work)
         self.counts = replace(self.counts, sessions=self.counts.sessions + 1)
         return True
 

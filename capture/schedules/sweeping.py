@@ -6,7 +6,7 @@ somebody looks: years without a daemon are told apart afterwards, due time by du
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, cast, get_args
@@ -52,6 +52,7 @@ def sweep(
     now: datetime,
     by: str,
     reason_missed: MissedReason = "daemon-down",
+    in_hand: Collection[str] = (),
 ) -> list[SettledOccurrence]:
     """Settle the occurrences that nobody will carry out any more.
 
@@ -68,9 +69,13 @@ def sweep(
         Who sweeps, for the history.
     reason_missed
         Why no attempt began, as far as the caller knows.
+    in_hand
+        UUIDs of occurrences that the caller carries out; they are left alone even if their claim
+        ran out while the computer slept or the catalogue was away.
     """
     with catalogue.reading() as transaction:
-        ids = list(transaction.scalars(select(Occurrence.id).where(_may_be_over(now))))
+        query = select(Occurrence.id).where(_may_be_over(now), Occurrence.uuid.not_in(in_hand))
+        ids = list(transaction.scalars(query))
     settled: list[SettledOccurrence] = []
     for start in range(0, len(ids), _ROWS_AT_ONCE):
         batch = ids[start : start + _ROWS_AT_ONCE]

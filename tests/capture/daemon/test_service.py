@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from capture.leasing import this_process
 from capture.schedules.occurrences import attend
 from datastore.catalogue import Catalogue
 from datastore.errors import CatalogueBusyError, CatalogueUnavailableError
-from datastore.tables import Daemon
+from datastore.tables import Daemon, Lease
 from tests.support.occurrence_diary import add_fixtures
 from tests.support.schedules import Became, occurrences, schedule
 from tests.support.scripted_runner import ScriptedRunner, outcome
@@ -354,6 +355,39 @@ def test_a_hook_that_fails_keeps_nothing_else(room: Watchroom) -> None:
     assert room.first.state == "completed"
     assert len(told) == 24
     assert room.service.failure is None
+
+
+def test_what_runs_on_is_not_judged_before_it_ends(room: Watchroom) -> None:
+    room.schedule(window_s=600)
+    room.live(55 * MINUTE)
+    room.runner.gate.clear()
+    room.live(5 * MINUTE)
+    # as after a sleep that was longer than the claim holds
+    with room.catalogue.writing() as transaction:
+        for lease in transaction.scalars(select(Lease)):
+            lease.expires_at -= HOUR
+    room.live(20 * MINUTE)
+    assert room.service.sessions_in_hand == 1
+    assert room.first.state == "claimed"
+    room.runner.gate.set()
+    room.service.wait_for_sessions()
+    room.live(5 * MINUTE)
+    assert room.first.state == "failed"
+
+
+def test_a_thread_that_cannot_be_started_costs_no_fixture(
+    room: Watchroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    room.schedule()
+    room.live(59 * MINUTE, step_s=59 * 60)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        room.live(MINUTE, step_s=60)
+    assert room.service.sessions_in_hand == 0
+    assert isinstance(room.service.failure, RuntimeError)
 
 
 def test_a_daemon_that_drains_begins_nothing_and_puts_back_what_runs(room: Watchroom) -> None:
