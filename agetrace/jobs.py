@@ -47,8 +47,10 @@ def job_runner_of(home: Home, catalogue: Catalogue) -> JobRunner:
         If a job's definition cannot be, or the settings of the clock are incomplete.
     """
     from agetrace.capturing import clock_of
+    from capture.daemon.clock_watch import ClockWatch
     from capture.daemon.job_runner import JobRunner
 
+    clock = clock_of(home)
     return JobRunner(
         catalogue,
         job_definitions(home),
@@ -56,5 +58,7 @@ def job_runner_of(home: Home, catalogue: Catalogue) -> JobRunner:
         command=[sys.executable, "-P", "-m", "agetrace", "--home", str(home.folder)],
         folder=home.folder,
         log_folder=home.log_root,
-        clock=clock_of(home),
+        clock=clock,
+        # a simulated clock moves as it likes
+        watch=ClockWatch() if clock.source == "host" else None,
     )

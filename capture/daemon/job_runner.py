@@ -16,6 +16,7 @@ from typing import Final
 
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from capture.daemon.clock_watch import ClockWatch
 from capture.daemon.job_claims import (
     LEASE_S,
     Attempt,
@@ -64,6 +65,9 @@ class JobRunner:
         The home's folder of logs.
     clock
         Tells the civil time of what happens to a job.
+    watch
+        Judges the civil clock, for this alone: while it cannot be believed no job is planned, since
+        a timeslot that seems to close calls for its job only once. None where it is simulated.
     grace_s
         How long a command may take to end after SIGTERM, in seconds.
     renewed_every_s
@@ -79,6 +83,7 @@ class JobRunner:
         folder: Path,
         log_folder: Path,
         clock: CivilClock,
+        watch: ClockWatch | None = None,
         grace_s: float = 10.0,
         renewed_every_s: float = RENEWED_EVERY_S,
     ) -> None:
@@ -88,6 +93,7 @@ class JobRunner:
         self._folder = folder
         self._log_folder = log_folder
         self._clock = clock
+        self._clock_watch = watch
         self._grace_s = grace_s
         self._renewed_every_s = renewed_every_s
         self._stop = threading.Event()
@@ -116,7 +122,8 @@ class JobRunner:
         """
         if self._stop.is_set():
             return
-        plan_jobs(self._catalogue, self._definitions, now=now)
+        if self._can_believe(now):
+            plan_jobs(self._catalogue, self._definitions, now=now)
         self._settle_abandoned(now)
         if self.is_busy or is_session_running_here(self._catalogue):
             return
@@ -149,6 +156,12 @@ class JobRunner:
         """Break off the job in hand, as `close` does."""
         self.close()
 
+    def _can_believe(self, now: datetime) -> bool:
+        if self._clock_watch is None:
+            return True
+        self._clock_watch.look(now)
+        return self._clock_watch.is_steady
+
     def _settle_abandoned(self, now: datetime) -> None:
         kept = self._running if self.is_busy else None
         for mark in fail_abandoned(
@@ -165,6 +178,10 @@ class JobRunner:
         except LeaseLostError as error:
             log.warning("job-taken-over", error=str(error))
             return
+        except Exception as error:
+            # under a daemon that lives it would seem to run for ever
+            log.exception("job-broken-off")
+            attempt = Attempt("failed", "internal-error", f"{type(error).__name__}: {error}")
         log.info("job-ended", state=attempt.state, reason=attempt.reason, detail=attempt.detail)
         self._settle(claim, attempt)
 
@@ -244,14 +261,21 @@ def _attempt_of(status: int, log: Path, log_problem: str | None) -> Attempt:
     if status == 0:
         return Attempt("completed", detail=unlogged.strip() or None, exit_code=0)
     if status < 0:
-        name = signal.Signals(-status).name
-        return Attempt("failed", "killed", f"It was ended by {name}.{unlogged}")
+        return Attempt("failed", "killed", f"It was ended by {_signal_name(-status)}.{unlogged}")
     said = _last_line(log)
     detail = f"It ended with exit code {status}{f': {said}' if said else '.'}{unlogged}"
     if status == _REFUSED:
         # the same request would be refused again
         return Attempt("failed", "request-refused", detail, status, may_be_repeated=False)
     return Attempt("failed", "exit-code", detail, status)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        # most of the real-time ones have no name
+        return f"signal {number}"
 
 
 def _last_line(log: Path) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from capture.daemon.clock_watch import ClockWatch
 from capture.daemon.job_claims import Attempt, ClaimedJob, claim_next, fail_abandoned
 from capture.daemon.job_definitions import JobDefinition
 from capture.daemon.job_errors import JobLogError
@@ -33,8 +34,10 @@ from datastore.clocks import FixedClock, database_now
 from datastore.errors import LeaseLostError
 from datastore.leases import acquire
 from datastore.tables import Lease as LeaseRow
+from datastore.timeslots import ExplicitScheme, Span, add_scheme
 from tests.support.catalogue_rows import NOW
 from tests.support.job_rows import ended_session, jobs_of
+from tests.support.simulated_time import SimulatedTime
 
 LATER = NOW + timedelta(hours=1)
 PATIENCE_S = 20.0
@@ -69,7 +72,7 @@ elif word == "stay":
         children.write(f"{child.pid}\\n")
     time.sleep(300)
 elif word == "kill-yourself":
-    os.kill(os.getpid(), signal.SIGSEGV)
+    os.kill(os.getpid(), int(rest[0]))
 """
 
 
@@ -206,12 +209,28 @@ def test_a_refused_request_is_not_repeated(
     assert (job["attempts"], job["reason"], job["exit_code"]) == (1, reason, exit_code)
 
 
-def test_a_crash_is_told_by_its_signal(laboratory: Laboratory) -> None:
-    with running(laboratory.runner("kill-yourself"), laboratory.catalogue) as runner:
+@pytest.mark.parametrize(("number", "name"), [(11, "SIGSEGV"), (40, "signal 40")])
+def test_a_crash_is_told_by_its_signal(laboratory: Laboratory, number: int, name: str) -> None:
+    runner = laboratory.runner("kill-yourself", str(number))
+    with running(runner, laboratory.catalogue):
         run_out(runner)
     (job,) = jobs_of(laboratory.catalogue)
     assert (job["state"], job["reason"], job["exit_code"]) == ("failed", "killed", None)
-    assert job["detail"] == "It was ended by SIGSEGV."
+    assert job["detail"] == f"It was ended by {name}."
+
+
+def test_a_fault_of_the_runner_leaves_no_job_running_for_ever(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(log: BoundedLog, data: bytes) -> None:
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr(BoundedLog, "write", broken)
+    with running(laboratory.runner("tell", "done"), laboratory.catalogue) as runner:
+        run_out(runner)
+    (job,) = jobs_of(laboratory.catalogue)
+    assert (job["state"], job["reason"]) == ("failed", "internal-error")
+    assert job["detail"] == "ZeroDivisionError: a fault"
 
 
 def test_a_command_that_cannot_be_started_fails(laboratory: Laboratory) -> None:
@@ -252,6 +271,34 @@ def test_a_stopped_daemon_leaves_its_job_to_the_next(laboratory: Laboratory) -> 
     following.close()
     # what it said before it was broken off is kept
     assert laboratory.log_of(job).startswith("staying\n")
+
+
+def test_a_clock_that_jumps_ahead_for_a_moment_closes_no_timeslot(laboratory: Laboratory) -> None:
+    catalogue, civil = laboratory.catalogue, SimulatedTime(NOW)
+    spans = (Span(start=NOW, end=NOW + timedelta(days=30)),)
+    add_scheme(catalogue, ExplicitScheme(name="slots", division="explicit", timeslots=spans), NOW)
+    closes = JobDefinition(command=["work"], when_timeslot_closes="slots")
+    runner = JobRunner(
+        catalogue,
+        {"retrain": closes},
+        command=["true"],
+        folder=laboratory.folder,
+        log_folder=laboratory.folder / "logs",
+        clock=civil,
+        watch=ClockWatch(civil.boot_s),
+    )
+    with runner:
+        runner.tick(civil.now())
+        civil.jump(timedelta(days=300))
+        for _ in range(3):
+            civil.advance(10)
+            runner.tick(civil.now())
+        assert jobs_of(catalogue) == []
+        civil.jump(-timedelta(days=300))
+        runner.tick(civil.now())
+        civil.advance(30 * 86_400)
+        runner.tick(civil.now())
+        assert [job["due_at"] for job in jobs_of(catalogue)] == [NOW + timedelta(days=30)]
 
 
 @pytest.mark.parametrize("resource", ["fixture:north", "occurrence:3f2a"])
