@@ -27,6 +27,7 @@ from datastore.errors import (
     CatalogueUnavailableError,
     LeaseHeldError,
     NoCatalogueError,
+    RevisionMismatchError,
 )
 from datastore.tables import Session, SessionEvent
 
@@ -35,9 +36,11 @@ OUTAGES: Final = (
     CatalogueFullError,
     CatalogueUnavailableError,
     NoCatalogueError,
+    # upgraded under a daemon of the former version: the next one carries out what is due
+    RevisionMismatchError,
     PoolTimeoutError,
 )
-"""Errors that say of the database, not of the work, that it is locked, full or away."""
+"""Errors that say of the database, not of the work, that it is locked, full, away or another's."""
 
 _BUSY_AGAIN_AFTER: Final = timedelta(seconds=60)
 _OUTAGE_AGAIN_AFTER: Final = timedelta(seconds=60)

@@ -21,7 +21,11 @@ from capture.errors import CameraLostError, RecipeError
 from capture.leasing import this_process
 from capture.schedules.occurrences import attend
 from datastore.catalogue import Catalogue
-from datastore.errors import CatalogueBusyError, CatalogueUnavailableError
+from datastore.errors import (
+    CatalogueBusyError,
+    CatalogueUnavailableError,
+    RevisionMismatchError,
+)
 from datastore.tables import Daemon, Lease
 from tests.support.occurrence_diary import add_fixtures
 from tests.support.schedules import Became, occurrences, schedule
@@ -242,6 +246,16 @@ def test_the_end_of_a_session_is_that_of_its_occurrence(
     assert (room.first.state, room.first.reason) == (state, reason)
     assert room.first.detail
     assert len(room.runner.begun) == 1
+
+
+def test_an_upgraded_catalogue_costs_a_former_daemon_no_occurrence(room: Watchroom) -> None:
+    room.schedule()
+    room.runner.script.append(RevisionMismatchError("the catalogue has revision 0004"))
+    room.live(HOUR)
+    assert (room.first.state, room.first.reason) == ("pending", "catalogue-away")
+    room.restart()
+    room.live(10 * MINUTE)
+    assert (room.first.state, room.first.attempts) == ("completed", 1)
 
 
 def test_a_retry_that_would_come_after_the_window_is_not_waited_for(room: Watchroom) -> None:
