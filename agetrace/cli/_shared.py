@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agetrace.settings import Home
     from datastore.catalogue import Catalogue
 
+_FRACTION = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+(?=\+00:00)")
 _WIDEST_TABLE = 10_000
 _WRAPPED_TABLE = 120
 """Columns of a table with long texts where there is no terminal that would say how many it has."""
@@ -140,7 +142,8 @@ def print_records(
     """Print records as JSON lines, CSV or a table, and return how many there were.
 
     JSON lines carry every key of a record; CSV and the table only `columns`. A long text in the
-    column `wrapped` goes on in further lines, so that the table fits the terminal.
+    column `wrapped` goes on in further lines, so that the table fits the terminal. The table shows
+    times to the second.
     """
     count = 0
     if as_json:
@@ -162,7 +165,7 @@ def print_records(
     for column in columns:
         table.add_column(column.replace("_", " "), no_wrap=column != wrapped, overflow="fold")
     for record in records:
-        table.add_row(*[_escaped(_plain(record.get(column))) for column in columns])
+        table.add_row(*[_shown(record.get(column)) for column in columns])
         count += 1
     if count and wrapped is not None:
         console = Console()
@@ -191,10 +194,10 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _escaped(text: str) -> str:
+def _shown(value: Any) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(_FRACTION.sub(r"\1", _plain(value)))
 
 
 @contextmanager

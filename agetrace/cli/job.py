@@ -53,13 +53,14 @@ def show(
 
     with catalogue_of(context) as (home, catalogue), catalogue.reading() as transaction:
         record, changes = find_job(transaction, job)
-    log = "" if record.log is None else read_end(log_path(home.log_root, record.log), 1 << 20)
+    path = None if record.log is None else log_path(home.log_root, record.log)
+    log = "" if path is None else read_end(path, 1 << 20)
     tail = log.splitlines()[-lines:] if lines else []
     history = [change.to_json() for change in changes]
     if as_json:
         print_json({**record.to_json(), "history": history, "log_end": tail})
         return
-    for field, value in record.to_json().items():
+    for field, value in {**record.to_json(), "log": path}.items():
         if value is not None:
             typer.echo(f"{field}: {' '.join(value) if isinstance(value, list) else value}")
     print_records(history, ["at", "state", "detail", "by"])

@@ -100,9 +100,11 @@ def show(
         return
     facts = {name: value for name, value in record.items() if value not in (None, [])}
     print_records(
-        [{"field": name, "value": value} for name, value in facts.items()], ["field", "value"]
+        [{"field": name, "value": value} for name, value in facts.items()],
+        ["field", "value"],
+        wrapped="value",
     )
-    print_records(events, _EVENT_COLUMNS)
+    print_records(events, _EVENT_COLUMNS, wrapped="detail")
     if sessions:
         print_records(sessions, _SESSION_COLUMNS)
 

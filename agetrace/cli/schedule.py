@@ -137,7 +137,7 @@ def show(context: typer.Context, name: NameArgument, as_json: JsonOption = False
         print_json({**schedule.to_json(), "events": events, "next_due_at": times})
         return
     facts = {**schedule.description.model_dump(mode="json"), "recipe": schedule.recipe}
-    facts["occurrences"] = schedule.occurrences
+    facts |= {"state": schedule.state, "occurrences": schedule.occurrences}
     print_records(
         [{"field": field, "value": value} for field, value in facts.items() if value is not None],
         ["field", "value"],
