@@ -265,12 +265,13 @@ class Judge:
         first = bisect_left(self._pass_times, start)
         return self._passes[first : bisect_left(self._pass_times, end)]
 
-    def is_used(self, fixture: str, boot_s: float) -> bool:
-        """Tell whether a fixture was in use at a moment."""
+    def is_used(self, fixture: str, boot_s: float, *, within: bool = False) -> bool:
+        """Tell whether a fixture was in use at a moment, or well `within` its use."""
         used = self._fixture_use.get(fixture, [])
         # no two overlap, or that is a problem of its own; some begin and end at one moment
         position = bisect_right(used, (boot_s, float("inf")))
-        return any(end >= boot_s for _, end in used[max(0, position - 3) : position])
+        near = used[max(0, position - 3) : position]
+        return any(begin < boot_s < end if within else end >= boot_s for begin, end in near)
 
     def may_be_held(self, boot_s: float) -> bool:
         """Tell whether leases of a dead process may have been held at a moment."""
@@ -304,12 +305,16 @@ class Judge:
         end = bisect_right(self._boots, last_s)
         return [line for line in self._journal[begin:end] if line["kind"] in kinds]
 
-    def longest_gap_s(self, first_s: float, last_s: float) -> float:
-        """Return the longest time without a good pass between two boot times."""
-        begin = bisect_right(self._pass_boots, first_s)
-        end = bisect_left(self._pass_boots, last_s)
-        moments = [first_s, *self._pass_boots[begin:end], last_s]
-        return max(b - a for a, b in itertools.pairwise(moments))
+    def looks_around(self, moment: datetime) -> tuple[float, float]:
+        """Return the boot times of the first good pass not before a moment, and the one before."""
+        last_s = self.settled_s(moment)
+        position = bisect_left(self._pass_boots, last_s)
+        return (self._pass_boots[position - 1] if position else 0.0), last_s
+
+    def failed_passes(self, first_s: float, last_s: float) -> bool:
+        """Tell whether the daemon looked between two boot times and found the catalogue away."""
+        passes = self.lines(("pass",), first_s, last_s)
+        return any(line["state"] == "failed" for line in passes)
 
     def attempts(self, row: Row) -> list[Attempt]:
         """Return the attempts that were made for an occurrence."""
@@ -376,35 +381,49 @@ class _Case:
         chance = self._first_chance(row.starts_at, self._latest)
         if chance is not None and self._stop is None:
             return f"nothing began it, and a pass at {chance['civil']} could have"
-        return fates | {("missed", reason) for reason in self._causes(first_s, last_s)}
+        return fates | {("missed", reason) for reason in self._causes()}
 
-    def _causes(self, first_s: float, last_s: float) -> set[str]:
+    def _causes(self) -> set[str]:
+        """Return why it was missed: what came between the last look at it and the late one."""
+        judge = self._judge
+        first_s, last_s = judge.looks_around(self._latest)
+        is_over = self._latest == self._row.window_ends_at
+        down = {"daemon-down"} if is_over else {"daemon-down", "too-late"}
+        started = judge.lines(("up",), first_s, last_s)
+        if started:
+            # a new process does not know what befell the one before
+            causes = set(down)
+            if judge.lines(("jump",), started[-1]["boot_s"], last_s):
+                causes.add("clock-jumped")
+        elif judge.lines(("jump",), first_s, last_s):
+            causes = {"clock-jumped"}
+            if judge.was_away(first_s, last_s):
+                causes.add("catalogue-away")
+        elif judge.failed_passes(first_s, last_s):
+            causes = {"catalogue-away"}
+        elif last_s - first_s > ASLEEP_S:
+            causes = down
+        else:
+            causes = {"equipment-busy"}
+        if self._document.get("attended") and judge.attended(self._row) is None:
+            absent = {"operator-absent"}
+            return absent | causes if judge.was_called(self._row) else absent
+        return self._causes_with_waiting(causes)
+
+    def _causes_with_waiting(self, causes: set[str]) -> set[str]:
+        """Return the causes where it may have been kept back by whoever used its fixture."""
         judge, row = self._judge, self._row
-        causes = set()
-        if judge.lines(("jump",), first_s - STEADY_AFTER_S, last_s):
-            causes.add("clock-jumped")
-        if judge.was_away(first_s, last_s):
-            causes.add("catalogue-away")
-        if judge.longest_gap_s(first_s, last_s) > ASLEEP_S or judge.lines(
-            ("down", "up"), first_s, last_s
-        ):
-            causes.add("daemon-down")
-            if self._document.get("late") == "miss":
-                causes.add("too-late")
         fixture = str(self._document["fixture"])
-        passes = judge.passes_between(row.starts_at, row.window_ends_at)
-        if any(judge.is_used(fixture, line["boot_s"]) for line in passes) or self._attempts:
-            causes.add("equipment-busy")
-        is_absent = self._document.get("attended") and judge.attended(row) is None
-        if is_absent and not judge.was_called(row):
-            return {"operator-absent", *(causes & {"equipment-busy"})}
-        if is_absent:
-            causes.add("operator-absent")
-        if judge.lines(("down",), first_s, last_s) or any(
-            judge.may_be_held(line["boot_s"]) for line in passes
-        ):
-            causes.add("equipment-busy")
-        return causes
+        attended = judge.attended(row)
+        moments = [line["boot_s"] for line in judge.passes_between(row.starts_at, self._latest)]
+        if attended is not None:
+            moments = [moment for moment in moments if moment > attended["boot_s"]]
+        if any(judge.is_used(fixture, moment, within=True) for moment in moments):
+            return {"equipment-busy"}
+        may_wait = any(
+            judge.is_used(fixture, moment) or judge.may_be_held(moment) for moment in moments
+        )
+        return causes | {"equipment-busy"} if may_wait or self._attempts else causes
 
     def _first_chance(
         self, start: datetime, end: datetime, after_s: float = float("-inf")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import threading
 import time as host_time
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +55,8 @@ class Trouble:
     """Something that befalls the computer at a moment after its start.
 
     `number` is its own, `seconds` how long it lasts (kill, stop, sleep) or how far the clock jumps,
-    `schedule` whom it concerns, `statements` how many more reach the database before a kill.
+    `schedule` whom it concerns, `statements` how many more reach the database before a kill,
+    counted from the end of the next session or at once.
     """
 
     at_s: float
@@ -64,6 +65,7 @@ class Trouble:
     seconds: float = field(default=0.0, compare=False)
     schedule: str = field(default="", compare=False)
     statements: int = field(default=0, compare=False)
+    at_session_end: bool = field(default=False, compare=False)
 
 
 def add_schedules(
@@ -84,11 +86,37 @@ def add_schedules(
 
 
 class _Life:
-    """One process: kills itself once so many statements have reached the database."""
+    """One process, and how it is to end.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    journal
+        Is told what its sessions tell.
+    """
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._doom: Trouble | None = None
         self.is_dead = False
         self.statements_left: int | None = None
+        self.down_s = 0.0
+
+    def doom(self, trouble: Trouble) -> None:
+        """Have it die once so many more statements reached the database.
+
+        Where the trouble says so they are counted from when the next session begins to end.
+        """
+        self.down_s = trouble.seconds
+        if trouble.at_session_end:
+            self._doom = trouble
+        else:
+            self.statements_left = trouble.statements
+
+    def write(self, kind: str, **facts: Any) -> None:
+        """Note what a session tells."""
+        self._journal.write(kind, **facts)
+        if self._doom is not None and facts["what"] == "ending":
+            self.statements_left = self._doom.statements % 12
 
     def before_statement(self, *_: object) -> None:
         if self.statements_left is not None:
@@ -132,6 +160,7 @@ class Computer:
         self._service: DaemonService | None = None
         self._asked: set[str] = set()
         self._befallen: set[int] = set()
+        self._down_until_s = 0.0
         self._desk_catalogue: Catalogue | None = None
 
     @classmethod
@@ -153,7 +182,7 @@ class Computer:
         computer._journal.write("down", how="killed")
         # they are leases of a dead process of this computer
         computer._journal.write("leases-over")
-        time.advance(down_s)
+        computer._down_until_s = time.boot_s() + down_s
         return computer
 
     def live(self, until_s: float, troubles: Sequence[Trouble]) -> None:
@@ -162,8 +191,13 @@ class Computer:
         with _silent_deaths():
             while self._time.boot_s() < until_s:
                 while to_come and to_come[0].at_s <= self._time.boot_s():
-                    self._befall(to_come.pop(0))
-                if self._service is None and not self._is_away:
+                    trouble = to_come.pop(0)
+                    if trouble.kind in AFTER and not self._is_reachable:
+                        # people decide once they can
+                        insort(to_come, replace(trouble, at_s=self._time.boot_s() + 600.0))
+                    else:
+                        self._befall(trouble)
+                if self._may_start:
                     self._start()
                 self._pass()
                 next_s = to_come[0].at_s if to_come else until_s
@@ -175,6 +209,11 @@ class Computer:
         self._journal.close()
 
     @property
+    def _may_start(self) -> bool:
+        is_up_again = self._time.boot_s() >= self._down_until_s
+        return self._service is None and is_up_again and not self._is_away
+
+    @property
     def _is_away(self) -> bool:
         return not self._file.exists()
 
@@ -183,7 +222,7 @@ class Computer:
         return self._lock is None and not self._is_away
 
     def _start(self) -> None:
-        self._life = _Life()
+        self._life = _Life(self._journal)
         engines = create_engines(parse_url(f"sqlite:///{self._file}"))
         for engine in (engines.write, engines.read):
             event.listen(engine, "connect", _be_impatient)
@@ -195,7 +234,7 @@ class Computer:
             self._catalogue,
             self._time,
             lambda seconds, stop: self._time.sleep(seconds, stop, lambda: life.is_dead),
-            self._journal,
+            life,
             LONGEST_SESSION_S,
         )
         self._backoff = Backoff(monotonic_s=self._time.boot_s)
@@ -254,6 +293,7 @@ class Computer:
         self._catalogue.close()
         self._service = None
         self._journal.write("down", how="killed")
+        self._down_until_s = self._time.boot_s() + self._life.down_s
         # a daemon on this computer sees that the process is dead; another host's must wait
         self._leave_leases(0.0 if self._generator.random() < 0.5 else LEASE_S)
 
@@ -282,10 +322,7 @@ class Computer:
         match trouble.kind:
             case "kill":
                 if self._service is not None:
-                    self._life.statements_left = trouble.statements
-                    self._pass()
-                if self._service is not None:
-                    self._die()
+                    self._life.doom(trouble)
             case "stop":
                 self._stop(trouble)
             case "away" | "back":
@@ -295,12 +332,11 @@ class Computer:
             case "jump":
                 self._time.jump(timedelta(seconds=trouble.seconds))
                 self._journal.write("jump", trouble=trouble.number)
-                return
             case "sleep":
                 self._journal.write("asleep", trouble=trouble.number)
+                self._time.advance(trouble.seconds)
             case "pause" | "resume" | "retire":
                 self._decide(trouble.kind, trouble.schedule, trouble.number)
-        self._time.advance(trouble.seconds)
 
     def _stop(self, trouble: Trouble) -> None:
         """Stop the daemon in good order."""
@@ -309,6 +345,7 @@ class Computer:
             self._catalogue.close()
             self._service = None
         self._journal.write("down", how="stopped", trouble=trouble.number)
+        self._down_until_s = self._time.boot_s() + trouble.seconds
 
     def _decide(self, kind: str, schedule: str, number: int) -> None:
         """Do what an operator asks for at the command line: in a process of its own."""
@@ -400,7 +437,7 @@ class Computer:
     def _next_s(self) -> float:
         """Return when the next pass is worth while, in seconds since boot."""
         now_s, now = self._time.boot_s(), self._time.now()
-        candidates = [self._time.next_wake_s(), self._leases_end_s]
+        candidates = [self._time.next_wake_s(), self._leases_end_s, self._down_until_s]
         position = bisect_right(self._moments, now)
         if position < len(self._moments):
             candidates.append(now_s + (self._moments[position] - now).total_seconds() + 0.001)
@@ -429,7 +466,7 @@ class Computer:
     def _end(self) -> None:
         """Stop the daemon in good order."""
         self._pass()
-        if self._service is None:
+        while self._service is None:
             self._start()
             self._pass()
         assert self._service is not None

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from sqlalchemy import select
@@ -34,7 +34,6 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.errors import LeaseHeldError
 from datastore.tables import Occurrence, OccurrenceSession, Schedule
-from tests.support.simulated_time import Journal
 
 State = Literal["completed", "partial", "failed"]
 Reason = ExitReason | Literal["camera-unreachable"]
@@ -67,6 +66,14 @@ def script_of(schedule: str, due_at: datetime, attempt: int, longest_s: float) -
     return Script(state, reason, seconds)
 
 
+class Witness(Protocol):
+    """Who is told what truly happens."""
+
+    def write(self, kind: str, **facts: Any) -> None:
+        """Take it down."""
+        ...
+
+
 class SimulatedRunner:
     """Runs sessions that only sleep.
 
@@ -87,7 +94,7 @@ class SimulatedRunner:
         catalogue: Catalogue,
         clock: CivilClock,
         sleep: Callable[[float, threading.Event], bool],
-        journal: Journal,
+        journal: Witness,
         longest_s: float,
     ) -> None:
         self._catalogue = catalogue

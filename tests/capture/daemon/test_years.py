@@ -149,9 +149,16 @@ def troubles(
         short_s = float(generator.uniform(60, 4 * HOUR_S))
         match int(generator.integers(8)):
             case 0 | 1 if kills:
-                befalls("kill", seconds=long_s, statements=int(generator.integers(60)))
+                statements = int(generator.integers(200))
+                at_end = bool(generator.integers(2))
+                befalls("kill", seconds=long_s, statements=statements, at_session_end=at_end)
             case 2:
                 befalls("stop", seconds=long_s)
+                name = str(generator.choice(names))
+                if active_from_s[name] < at_s:
+                    befalls("pause", 0.1 * long_s, schedule=name)
+                    befalls("resume", 0.9 * long_s, schedule=name)
+                    active_from_s[name] = at_s + long_s
             case 3:
                 befalls("sleep", seconds=long_s)
             case 4:
@@ -176,6 +183,8 @@ def troubles(
                     befalls("pause", schedule=name)
                     befalls("resume", 4 * long_s, schedule=name)
                     active_from_s[name] = at_s + 4 * long_s
+    at_s = 0.3 * days * DAY_S
+    befalls("stop", seconds=(HORIZON + timedelta(days=3)).total_seconds())
     at_s = 0.6 * days * DAY_S
     befalls("retire", schedule="weeks")
     return found
