@@ -148,7 +148,10 @@ def create_engines(url: URL, *, must_exist: bool = True) -> Engines:
         return _postgresql_engines(url)
     refuse_network_file_system(path)
     if must_exist and not path.is_file():
-        raise NoCatalogueError(f"there is no catalogue at {path}: make one with `agetrace init`")
+        raise NoCatalogueError(
+            f"there is no catalogue at {path}: move it back if it was moved, or make one with"
+            " `agetrace init`"
+        )
     write = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=BUSY_TIMEOUT_S)
     event.listen(write, "connect", _prepare_sqlite_writer)
     event.listen(write, "begin", _begin_immediate)

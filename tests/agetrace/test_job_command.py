@@ -218,6 +218,10 @@ def test_jobs_are_listed_and_shown_with_the_end_of_their_logs(worked: Home) -> N
     )
     plain = ask(worked, "job", "show", failed["id"])
     assert "reason: request-refused" in plain
+    (log,) = (line.removeprefix("log: ") for line in plain.splitlines() if line[:5] == "log: ")
+    assert "no scene is called" in Path(log).read_text()
+    second = failed["ended_at"].partition(".")[0]
+    assert f"{second}+00:00  failed" in plain
     assert "no scene is called" in plain
     works = json.loads(ask(worked, "job", "show", listed[0]["id"], "--json"))
     assert json.loads(works["log_end"][0])["kind"] == "dark-field"
