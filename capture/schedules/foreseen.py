@@ -19,7 +19,7 @@ from capture.recipes import FrameKind
 from capture.schedules.description import DueTime, ScheduleDescription, planned
 
 MOST_DUE_TIMES: Final = 20_000
-"""Of one schedule; more are a mistake in its rule or in how far one looks ahead."""
+"""Of one schedule, so that a look ahead takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,11 @@ class PlannedSchedule:
                 f"the schedule {self.name} has more than {MOST_DUE_TIMES} due times until"
                 f" {end.isoformat()}: look less far ahead"
             )
+
+    def has_too_many(self, start: datetime, end: datetime) -> bool:
+        """Tell whether it has more due times in [start, end) than can be looked at."""
+        beyond = islice(planned(self.description, start, end), MOST_DUE_TIMES, None)
+        return next(beyond, None) is not None
 
     def _is_kept(self, due: DueTime) -> bool:
         return due.due_at not in self.cancelled

@@ -12,7 +12,12 @@ from itertools import islice
 from typing import Any, Final
 
 from capture.schedules.description import ScheduleDescription, planned
-from capture.schedules.foreseen import ForeseenSession, PlannedSchedule, foresee
+from capture.schedules.foreseen import (
+    MOST_DUE_TIMES,
+    ForeseenSession,
+    PlannedSchedule,
+    foresee,
+)
 from capture.schedules.preview_warnings import (
     Disk,
     PreviewWarning,
@@ -144,7 +149,7 @@ def preview(
     Raises
     ------
     ScheduleError
-        If a schedule has too many due times in that time.
+        If the schedule has too many due times in that time; others are left out with a warning.
     ValueError
         If not just one of `count` and `until` is given, or a time has no zone.
     """
@@ -155,12 +160,15 @@ def preview(
     timeslots = [] if scheme is None else _timeslots_of_life(scheme, schedule.description, now, end)
     # a timeslot is judged by all that falls in it, however far one looks
     farthest = max([end, *(timeslot.ends_at for timeslot in timeslots)])
-    foreseen = foresee([schedule, *others], now, farthest)
+    left_out = [other for other in others if other.has_too_many(now, farthest)]
+    beside = [other for other in others if other not in left_out]
+    foreseen = foresee([schedule, *beside], now, farthest)
     inside = [session for session in foreseen if session.due.due_at < end]
     own = [session for session in inside if session.schedule is schedule]
     plans = [plan_timeslot(timeslot, schedule, foreseen, taken) for timeslot in timeslots]
     warnings = [
         *known,
+        *(_left_out(other, now, farthest) for other in left_out),
         *queue_warnings(inside, schedule),
         *disk_warnings(inside, disks),
         *(() if scheme is None else timeslot_warnings(own, plans, scheme)),
@@ -184,6 +192,14 @@ def _after_count(schedule: PlannedSchedule, now: datetime, count: int | None) ->
     due_times = planned(schedule.description, now, now + _FARTHEST)
     kept = (due.due_at for due in due_times if due.due_at not in schedule.cancelled)
     return max(islice(kept, count), default=now - timedelta.resolution) + timedelta.resolution
+
+
+def _left_out(schedule: PlannedSchedule, now: datetime, farthest: datetime) -> PreviewWarning:
+    sentence = (
+        f"the schedule {schedule.name} is left out of the preview: it has more than"
+        f" {MOST_DUE_TIMES} due times until {farthest.isoformat()}; look less far ahead to see it"
+    )
+    return PreviewWarning("left-out", "warning", sentence, now)
 
 
 def _timeslots_of_life(

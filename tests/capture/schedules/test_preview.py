@@ -113,6 +113,17 @@ def test_too_far_a_look_is_refused() -> None:
         preview(schedule, now=NOW, until=NOW + 30 * DAY)
 
 
+def test_another_schedule_that_is_due_too_often_is_left_out_with_a_word() -> None:
+    weekly = planned()
+    often = planned("often", "* * * * *", minutes=0.5)
+    near = preview(weekly, [often], now=NOW, until=NOW + 8 * DAY)
+    assert warned(near, "left-out") == []
+    far = preview(weekly, [often], now=NOW, until=NOW + 30 * DAY)
+    (warning,) = warned(far, "left-out")
+    assert "the schedule often is left out" in warning.sentence
+    assert far.occurrences == preview(weekly, now=NOW, until=NOW + 30 * DAY).occurrences
+
+
 def test_cancelled_due_times_are_left_out() -> None:
     cancelled = datetime(2026, 3, 2, 6, tzinfo=UTC)
     found = preview(planned(expression="0 6 * * *", cancelled=(cancelled,)), now=NOW, count=2)
