@@ -29,6 +29,8 @@ OccurrenceArgument = Annotated[
 OperatorOption = Annotated[str | None, typer.Option(help="Who says so; this login otherwise.")]
 _STATES = ("pending", "claimed", "completed", "partial", "failed", "missed", "cancelled")
 
+_LIMIT = 100
+
 _COLUMNS = ["id", "schedule", "due_at", "state", "reason", "attempts", "detail"]
 _EVENT_COLUMNS = ["at", "name", "by", "reason", "detail"]
 _SESSION_COLUMNS = ["id", "started_at", "state", "exit_reason"]
@@ -42,13 +44,23 @@ def list_(
     state: Annotated[list[str] | None, typer.Option(help="State of the occurrence.")] = None,
     since: Annotated[str | None, typer.Option(help="Due not before this ISO 8601 time.")] = None,
     until: Annotated[str | None, typer.Option(help="Due before this ISO 8601 time.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="At most so many on either side of now.", min=1)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the occurrences by due time; several values of one option mean any of them.
 
+    Without --since, --until and --limit: the newest 100 that were due, and the next 100 to come.
+
     Example: agetrace occurrence list --schedule weekly-darks --state missed --since 2026-01-01
     """
-    from capture.schedules.occurrences import OccurrenceFilter, iterate_occurrences
+    from agetrace.capturing import clock_of
+    from capture.schedules.occurrences import (
+        OccurrenceFilter,
+        iterate_occurrences,
+        list_occurrences_around,
+    )
     from capture.schedules.schedule_rows import find_schedule
 
     for word in state or ():
@@ -63,12 +75,22 @@ def list_(
         since=parse_time("--since", since),
         until=parse_time("--until", until),
     )
-    with catalogue_of(context) as (_, catalogue):
+    if limit is None and chosen.since is None and chosen.until is None:
+        limit = _LIMIT
+    with catalogue_of(context) as (home, catalogue):
         with catalogue.reading() as transaction:
             for name in chosen.schedules:
                 find_schedule(transaction, name)
-        records = iterate_occurrences(catalogue, chosen)
-        print_records((record.to_json() for record in records), _COLUMNS, as_json=as_json)
+        if limit is None:
+            records = iterate_occurrences(catalogue, chosen)
+            print_records((record.to_json() for record in records), _COLUMNS, as_json=as_json)
+            return
+        now = clock_of(home).now()
+        with catalogue.reading() as transaction:
+            nearest, has_more = list_occurrences_around(transaction, now, chosen, limit=limit)
+    print_records((record.to_json() for record in nearest), _COLUMNS, as_json=as_json)
+    if has_more:
+        say("there are more: --since and --until show all of a time, --limit more around now")
 
 
 @app.command()

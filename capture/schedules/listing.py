@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session as Transaction
 from sqlalchemy.orm import selectinload
 
@@ -97,32 +97,43 @@ def list_occurrences(
     limit
         Most occurrences of the page.
     """
-    chosen = chosen or OccurrenceFilter()
-    query = (
-        select(Occurrence, Schedule.name, Fixture.name)
-        .join(Schedule, Occurrence.schedule_id == Schedule.id)
-        .join(Fixture, Schedule.fixture_id == Fixture.id)
-        .options(selectinload(Occurrence.sessions))
-        .order_by(Occurrence.due_at, Occurrence.id)
-        .limit(limit)
-    )
-    if chosen.schedules:
-        query = query.where(Schedule.name.in_(chosen.schedules))
-    if chosen.fixtures:
-        query = query.where(Fixture.name.in_(chosen.fixtures))
-    if chosen.states:
-        query = query.where(Occurrence.state.in_(chosen.states))
-    if chosen.since is not None:
-        query = query.where(Occurrence.due_at >= chosen.since)
-    if chosen.until is not None:
-        query = query.where(Occurrence.due_at < chosen.until)
+    query = _passing(chosen).order_by(Occurrence.due_at, Occurrence.id).limit(limit)
     if after is not None:
         place = tuple_(Occurrence.due_at, Occurrence.id)
         query = query.where(place > tuple_(after.due_at, after.row_id))
-    return [
-        _record(occurrence, schedule, fixture)
-        for occurrence, schedule, fixture in transaction.execute(query)
-    ]
+    return _records(transaction, query)
+
+
+def list_occurrences_around(
+    transaction: Transaction,
+    moment: datetime,
+    chosen: OccurrenceFilter | None = None,
+    *,
+    limit: int,
+) -> tuple[list[OccurrenceRecord], bool]:
+    """Return the newest occurrences that were due at a moment and the next to come, by due time.
+
+    Parameters
+    ----------
+    moment
+        Aware time.
+    chosen
+        The filter; None for all.
+    limit
+        Most occurrences on either side of the moment.
+
+    Returns
+    -------
+    tuple of list of OccurrenceRecord and bool
+        The occurrences, and whether there are more.
+    """
+    query = _passing(chosen).limit(limit + 1)
+    newest_first = (Occurrence.due_at.desc(), Occurrence.id.desc())
+    past = _records(transaction, query.where(Occurrence.due_at <= moment).order_by(*newest_first))
+    next_first = (Occurrence.due_at, Occurrence.id)
+    coming = _records(transaction, query.where(Occurrence.due_at > moment).order_by(*next_first))
+    has_more = max(len(past), len(coming)) > limit
+    return [*reversed(past[:limit]), *coming[:limit]], has_more
 
 
 def iterate_occurrences(
@@ -158,6 +169,36 @@ def find_occurrence(transaction: Transaction, uuid: str) -> Occurrence:
 def record_of(occurrence: Occurrence) -> OccurrenceRecord:
     """Return an occurrence of an open transaction as queries tell of it."""
     return _record(occurrence, occurrence.schedule.name, occurrence.schedule.fixture.name)
+
+
+def _passing(chosen: OccurrenceFilter | None) -> Select[Occurrence, str, str]:
+    chosen = chosen or OccurrenceFilter()
+    query = (
+        select(Occurrence, Schedule.name, Fixture.name)
+        .join(Schedule, Occurrence.schedule_id == Schedule.id)
+        .join(Fixture, Schedule.fixture_id == Fixture.id)
+        .options(selectinload(Occurrence.sessions))
+    )
+    if chosen.schedules:
+        query = query.where(Schedule.name.in_(chosen.schedules))
+    if chosen.fixtures:
+        query = query.where(Fixture.name.in_(chosen.fixtures))
+    if chosen.states:
+        query = query.where(Occurrence.state.in_(chosen.states))
+    if chosen.since is not None:
+        query = query.where(Occurrence.due_at >= chosen.since)
+    if chosen.until is not None:
+        query = query.where(Occurrence.due_at < chosen.until)
+    return query
+
+
+def _records(
+    transaction: Transaction, query: Select[Occurrence, str, str]
+) -> list[OccurrenceRecord]:
+    return [
+        _record(occurrence, schedule, fixture)
+        for occurrence, schedule, fixture in transaction.execute(query)
+    ]
 
 
 def _record(occurrence: Occurrence, schedule: str, fixture: str) -> OccurrenceRecord:

@@ -26,6 +26,7 @@ from capture.schedules.listing import (
     find_occurrence,
     iterate_occurrences,
     list_occurrences,
+    list_occurrences_around,
     record_of,
 )
 from capture.schedules.reasons import in_words
@@ -48,6 +49,7 @@ __all__ = [
     "find_occurrence",
     "iterate_occurrences",
     "list_occurrences",
+    "list_occurrences_around",
     "materialise",
     "record_of",
     "sweep",

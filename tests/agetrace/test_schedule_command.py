@@ -184,6 +184,9 @@ def test_occurrences_are_listed_by_what_became_of_them(line: CommandLine) -> Non
     assert [one["due_at"] for one in between] == [one["due_at"] for one in everything[2:6]]
     assert line.run("occurrence", "list", "--fixture", "south", "--json").out == ""
     assert "daemon-down" in line.run("occurrence", "list").out
+    few = line.run("occurrence", "list", "--limit", "2", "--json")
+    assert few.lines == everything[:2]
+    assert "there are more" in few.message
     for arguments, message in [
         (["--state", "lost"], "cancelled"),
         (["--since", "yesterday"], "ISO 8601"),

@@ -22,6 +22,7 @@ from capture.schedules.occurrences import (
     find_occurrence,
     iterate_occurrences,
     list_occurrences,
+    list_occurrences_around,
     materialise,
     sweep,
 )
@@ -433,6 +434,10 @@ def test_pages_bring_every_occurrence_once_and_filters_hold(diary: Diary) -> Non
         assert list(iterate_occurrences(diary.catalogue, chosen, page_size=4)) == expected
     with diary.catalogue.reading() as transaction:
         assert list_occurrences(transaction, limit=2) == everything[:2]
+        moment = everything[7].due_at
+        near = list_occurrences_around(transaction, moment, limit=3)
+        assert near == (everything[5:11], True)
+        assert list_occurrences_around(transaction, moment, limit=12) == (everything, False)
         assert find_occurrence(transaction, everything[3].id).due_at == everything[3].due_at
 
 
