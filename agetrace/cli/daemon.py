@@ -60,11 +60,8 @@ def run(context: typer.Context, as_json: JsonOption = False) -> None:
         service = daemon_of(home, catalogue, manager=manager, hooks=hooks)
         with watching, jobs:
             service.run(stopping.event, tick_s=home.settings.daemon.tick_s)
-    counts = service.counts
     if as_json:
-        print_json(counts.to_json())
-    else:
-        say(f"ended after {counts.passes} passes and {counts.sessions} sessions")
+        print_json(service.counts.to_json())
     if stopping.is_interrupted:
         raise typer.Exit(_INTERRUPTED)
 
