@@ -218,7 +218,12 @@ class DaemonService:
             )
         self._swept_at_s, self._since_sweep = self._boot_s(), None
         self._manager.alive()
-        while not self._is_draining and self._begin_next(now):
+        # years of rows, a locked catalogue or a sleep may have come before this: look again
+        while (
+            not self._is_draining
+            and self._can_believe(begun_at := self._clock.now())
+            and self._begin_next(begun_at)
+        ):
             self._manager.alive()
 
     def _begin_next(self, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -19,7 +20,7 @@ from capture.daemon.clock_watch import ClockWatch
 from capture.daemon.service import DaemonService, Hook
 from capture.errors import CameraLostError, RecipeError
 from capture.leasing import this_process
-from capture.schedules.occurrences import attend
+from capture.schedules.occurrences import SettledOccurrence, attend, sweep
 from datastore.catalogue import Catalogue
 from datastore.errors import (
     CatalogueBusyError,
@@ -369,6 +370,22 @@ def test_a_hook_that_fails_keeps_nothing_else(room: Watchroom) -> None:
     assert room.first.state == "completed"
     assert len(told) == 24
     assert room.service.failure is None
+
+
+def test_a_pass_that_takes_long_begins_nothing_too_late(
+    room: Watchroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep_slowly(*arguments: Any, **options: Any) -> list[SettledOccurrence]:
+        room.time.advance(300)
+        return sweep(*arguments, **options)
+
+    room.schedule(late="miss", grace_s=60)
+    room.live(59 * MINUTE, step_s=59 * 60)
+    monkeypatch.setattr("capture.daemon.service.sweep", sweep_slowly)
+    room.live(MINUTE, step_s=60)
+    assert room.runner.begun == []
+    room.live(MINUTE, step_s=60)
+    assert room.first.state == "missed"
 
 
 def test_what_runs_on_is_not_judged_before_it_ends(room: Watchroom) -> None:
