@@ -280,7 +280,7 @@ def test_two_hosts_share_the_work(
     """Daemons of two hosts, killed, their server stopped: each due time once, with its true end."""
     generator = np.random.default_rng(5)
     # two minutes, until a dead host's leases are over, are two hours of its time
-    documents = schedules(20, timedelta(hours=8), timedelta(hours=16))
+    documents = schedules(20, timedelta(hours=5), timedelta(hours=16))
     with workplace(tmp_path, documents) as place:
         place.start("here", "there")
         place.begin(speed=60.0)

@@ -41,7 +41,7 @@ SCHEDULES: Sequence[Mapping[str, Any]] = (
     {
         "name": "nights",
         "fixture": "north",
-        "rule": {"kind": "cron", "expression": "30 2 */2 * *"},
+        "rule": {"kind": "cron", "expression": "30 2 */4 * *"},
         "zone": "Europe/Berlin",
         "repeated_hour": "both",
         "window_s": 4 * HOUR_S,
@@ -63,7 +63,7 @@ SCHEDULES: Sequence[Mapping[str, Any]] = (
         # the same moment and fixture as `nights`, which goes first: often too late
         "name": "after-nights",
         "fixture": "north",
-        "rule": {"kind": "cron", "expression": "30 2 1-7 * *"},
+        "rule": {"kind": "cron", "expression": "30 2 1,5,9 * *"},
         "zone": "Europe/Berlin",
         "window_s": 1500.0,
         "priority": -1,
@@ -304,7 +304,7 @@ def test_ten_years_of_troubles(
     generator = np.random.default_rng(seed)
     expected = expand(SCHEDULES, BEGIN + timedelta(days=days))
     dues = moments(expected)
-    befalls = troubles(dues, days, generator, every_days=1.5, kills=False)
+    befalls = troubles(dues, days, generator, every_days=2.5, kills=False)
     with new_sqlite_catalogue(tmp_path) as catalogue:
         add_schedules(catalogue, SCHEDULES, BEGIN)
     life = {
@@ -331,14 +331,19 @@ def test_ten_years_of_troubles(
     judgement = Life.read(tmp_path, SCHEDULES, expected).judged(record_property)
     record_property("kills", kills)
     assert judgement.problems == []
-    assert judgement.without_doubt > 0.7 * judgement.rows > 2500
+    assert judgement.without_doubt > 0.7 * judgement.rows > 2000
 
 
 def _kill_later(process: subprocess.Popen[bytes], journal: Path, written: int) -> int:
     """Kill a process once its journal grew by so many bytes; return how it ended."""
     before = journal.stat().st_size if journal.exists() else 0
-    while process.poll() is None:
-        if journal.exists() and journal.stat().st_size > before + written:
+    try:
+        while process.poll() is None:
+            if journal.exists() and journal.stat().st_size > before + written:
+                break
+            time.sleep(0.003)
+    finally:
+        # also where the test is broken off
+        if process.poll() is None:
             process.kill()
-        time.sleep(0.003)
     return process.wait()
