@@ -13,12 +13,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, joinedload
 from sqlalchemy.orm import Session as Transaction
 
 from capture.attendance import ENDS, state_of
 from capture.daemon.good_sessions import active_schedules
+from capture.leasing import is_abandoned
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
 from datastore.tables import (
@@ -120,11 +121,15 @@ class DiskFacts:
 
 @dataclass(frozen=True)
 class DaemonFacts:
-    """The daemon that worked last, and for how long it has been silent by the database's clock."""
+    """The daemon that worked last, and for how long it has been silent by the database's clock.
+
+    `is_dead` where its process was one of this host and ended without a word.
+    """
 
     holder: str
     state: str
     silent_for: timedelta
+    is_dead: bool
 
 
 def disks(catalogue: Catalogue, spool_folder: Path) -> list[DiskFacts]:
@@ -279,8 +284,15 @@ def messages_stuck(transaction: Transaction, now: datetime, after: timedelta) ->
 
 def newest_daemon(transaction: Transaction) -> DaemonFacts | None:
     """Return the daemon that worked last, of those that have not ended if there are any."""
-    order = (case((Daemon.state == "stopped", 1), else_=0), Daemon.seen_at.desc())
-    row = transaction.scalars(select(Daemon).order_by(*order).limit(1)).first()
+    order = Daemon.seen_at.desc()
+    working = list(
+        transaction.scalars(select(Daemon).where(Daemon.state != "stopped").order_by(order))
+    )
+    alive = [row for row in working if not is_abandoned(row.holder)]
+    row = next(iter(alive or working), None)
+    if row is None:
+        row = transaction.scalars(select(Daemon).order_by(order).limit(1)).first()
     if row is None:
         return None
-    return DaemonFacts(row.holder, row.state, database_now(transaction) - row.seen_at)
+    silent_for = database_now(transaction) - row.seen_at
+    return DaemonFacts(row.holder, row.state, silent_for, bool(working) and not alive)

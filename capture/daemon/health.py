@@ -97,6 +97,12 @@ def _daemon(daemon: DaemonFacts | None, at_most: timedelta) -> Iterator[Concern]
     elif daemon.state == "stopped":
         text = f"No daemon runs; the last one ({daemon.holder}) ended {_ago(daemon.silent_for)}."
         yield Concern("daemon-absent", text)
+    elif daemon.is_dead:
+        text = (
+            f"The daemon ({daemon.holder}) died; it last showed that it works"
+            f" {_ago(daemon.silent_for)}: start it again with `agetrace daemon run`."
+        )
+        yield Concern("daemon-absent", text)
     elif daemon.silent_for > at_most:
         text = f"The daemon ({daemon.holder}) last showed that it works {_ago(daemon.silent_for)}."
         yield Concern("daemon-silent", text)

@@ -220,10 +220,16 @@ def add_shot(
     return shot
 
 
-def add_daemon(transaction: Transaction, seen_at: datetime, state: str = "running") -> Daemon:
+def add_daemon(
+    transaction: Transaction,
+    seen_at: datetime,
+    state: str = "running",
+    *,
+    holder: str | None = None,
+) -> Daemon:
     """Add a daemon that was seen at a time of the database's clock."""
     daemon = Daemon(
-        holder=f"process 7 on {state}",
+        holder=holder or f"process 7 on {state}",
         version="0.1",
         clock_source="host",
         state=state,

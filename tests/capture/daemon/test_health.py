@@ -18,6 +18,7 @@ from agetrace.settings import create_home
 from capture.daemon.facts import Thresholds
 from capture.daemon.health import Concern, ConcernName, concerns
 from capture.daemon.outbox import enqueue
+from capture.leasing import this_process
 from datastore.catalogue import Catalogue
 from datastore.clocks import database_now
 from datastore.errors import NoCatalogueError
@@ -81,6 +82,21 @@ def test_a_daemon_is_missed_by_the_clock_of_the_database(
     with sound.writing() as transaction:
         add_daemon(transaction, database_now(transaction), "stopped")
     assert look() == []
+
+
+def test_a_daemon_that_was_killed_on_this_host_is_missed_at_once(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    with catalogue.writing() as transaction:
+        now = database_now(transaction)
+        dead = this_process().replace("(start ", "(start 1")
+        add_daemon(transaction, now, holder=dead)
+    (found,) = concerns(catalogue, tmp_path, LIMITS, NOW)
+    assert found.name == "daemon-absent"
+    assert "died" in found.text and "agetrace daemon run" in found.text
+    with catalogue.writing() as transaction:
+        add_daemon(transaction, now - MINUTE, holder=this_process())
+    assert concerns(catalogue, tmp_path, LIMITS, NOW) == []
 
 
 @pytest.mark.parametrize(
