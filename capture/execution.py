@@ -53,6 +53,8 @@ class Execution:
     ----------
     frames_planned
         Frames that the session was asked for, over all cameras.
+    frames_taken_before
+        Frames that earlier runs of the session brought, and that are not taken again.
     steps
         What is to be taken.
     recorder
@@ -65,6 +67,7 @@ class Execution:
     session: BegunSession
     recorder: Recorder
     frames_planned: int
+    frames_taken_before: int
     steps: StepQueue[Station]
     stations: Stations
     knowledge: SessionKnowledge
@@ -117,6 +120,7 @@ class Execution:
             attempts_failed=self._counts[FAILED],
             seconds=time.monotonic() - began_s,
             settled_by_reconciling=settled_by_reconciling,
+            frames_taken_before=self.frames_taken_before,
         )
 
     def _end_of(self, work: Callable[[], None]) -> SessionStoppedError:
@@ -137,7 +141,8 @@ class Execution:
             return SessionStoppedError("partial", "camera-lost", " ".join(self._lost.values()))
         if self._incomplete:
             reason = f"{self._incomplete} frames could not be taken; see the failed shots."
-            return SessionStoppedError("partial", "frames-missing", reason)
+            state = "partial" if self._registered or self.frames_taken_before else "failed"
+            return SessionStoppedError(state, "frames-missing", reason)
         unfit = len(self._registered) - len(self._accepted)
         if unfit:
             reason = f"{unfit} frames passed their checks in none of their attempts; see the log."

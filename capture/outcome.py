@@ -66,7 +66,9 @@ class SessionOutcome:
     seconds
         How long it took.
     settled_by_reconciling
-        Shots of earlier sessions that were settled first.
+        Shots that an interruption had left open and that were settled first.
+    frames_taken_before
+        Frames that earlier runs of the session had brought, beyond those of this run.
     """
 
     session_uuid: str
@@ -80,6 +82,7 @@ class SessionOutcome:
     attempts_failed: int
     seconds: float
     settled_by_reconciling: int = 0
+    frames_taken_before: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -100,6 +103,7 @@ class SessionOutcome:
             "attempts_failed": self.attempts_failed,
             "seconds": round(self.seconds, 3),
             "settled_by_reconciling": self.settled_by_reconciling,
+            "frames_taken_before": self.frames_taken_before,
         }
 
     def summary(self) -> str:
@@ -113,6 +117,8 @@ class SessionOutcome:
             text += f", {self.frames_quarantined} shots quarantined"
         if self.attempts_failed:
             text += f", {self.attempts_failed} attempts failed"
+        if self.frames_taken_before:
+            text += f", beside {self.frames_taken_before} that it had before"
         if self.settled_by_reconciling:
-            text += f"; {self.settled_by_reconciling} shots of an earlier session were settled"
+            text += f"; {self.settled_by_reconciling} shots left open before were settled"
         return text + (f". {self.reason}" if self.reason else "")

@@ -284,6 +284,7 @@ def _conduct(
                 session=session,
                 recorder=Recorder(catalogue, fixture, session, lease, clock, taken.attempts),
                 frames_planned=sum(len(step.takers) for step in steps),
+                frames_taken_before=sum(map(len, taken.sequences.values())),
                 steps=StepQueue(steps),
                 stations=stations,
                 knowledge=knowledge,

@@ -168,7 +168,8 @@ def test_a_session_that_was_ended_early_is_gone_on_with(
 def test_a_shot_that_failed_is_tried_again_with_the_next_attempt(laboratory: Laboratory) -> None:
     laboratory.virtual.set_faults(NIKON, "missing-raw", "missing-raw")
     first = laboratory.run(recipe(ONE), NIKON)
-    assert (first.state, first.exit_reason) == ("partial", "frames-missing")
+    # nothing was brought home
+    assert (first.state, first.exit_reason) == ("failed", "frames-missing")
     second = go_on(laboratory, first.session_uuid)
     assert (second.state, second.frames_planned) == ("completed", 1)
     assert [(shot["sequence"], shot["attempt"]) for shot in laboratory.shots()] == [

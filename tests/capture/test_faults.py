@@ -221,7 +221,7 @@ def test_a_lasting_fault_is_named_in_every_attempt(
 ) -> None:
     one = '  - {kind: dark-field, exposure: "1/30", iso: 100}\n'
     shown = shoot_with(laboratory, serial, {"kind": kind, "count": FOR_EVER}, shots=one)
-    assert (shown.outcome.state, shown.outcome.exit_code) == ("partial", 1)
+    assert (shown.outcome.state, shown.outcome.exit_code) == ("failed", 1)
     assert len(shown.reasons) == 2
     assert all(said in reason for reason in shown.reasons), shown.reasons
 
