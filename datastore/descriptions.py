@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from datastore.errors import RequestError
 
@@ -53,6 +54,22 @@ _NOUNS: Final[Mapping[str, str]] = {
     "time": "a time of the day, such as 09:30",
     "tuple": "a list",
 }
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _well_formed(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(
+            "must begin with a letter or digit and go on with letters, digits, dots, hyphens and"
+            " underscores, 100 altogether at most"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_well_formed)]
+"""What people call a thing that they describe; fit for a file's name and a command line."""
 
 
 class _StrictLoader(yaml.SafeLoader):

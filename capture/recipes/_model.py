@@ -17,6 +17,7 @@ from pydantic import (
 
 from capture.checks import CheckThresholds
 from datastore.canonical import content_sha256
+from datastore.descriptions import Name
 
 FrameKind = Literal["dark-field", "flat-field", "fixed-background"]
 ImageQuality = Literal["raw", "raw+jpeg", "jpeg"]
@@ -68,7 +69,6 @@ Exposure = Annotated[
 ]
 Iso = Annotated[int, Field(strict=True, ge=1, le=10_000_000)]
 Attempts = Annotated[int, Field(strict=True, ge=1, le=10)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 
 
 class _Model(BaseModel):

@@ -24,6 +24,7 @@ from capture.recipes import Recipe, read_recipe, ready_recipes
 from capture.schedules.rules import RepeatedHour, Rule, SkippedHour, due_times
 from capture.yaml_files import parse_yaml
 from datastore.clocks import as_utc
+from datastore.descriptions import Name
 from datastore.zones import ZoneName
 
 _MOST_S: Final = 366 * 24 * 3600
@@ -54,7 +55,6 @@ def _time(value: Any) -> Any:
     return value
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Moment = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]
 Seconds = Annotated[float, Field(strict=True, ge=0, le=_MOST_S)]
 

@@ -175,8 +175,7 @@ def preview(
         *clock_warnings(schedule.description, now, end),
     ]
     if not own:
-        when = "within fifty years" if until is None else f"before {end.isoformat()}"
-        warnings.append(PreviewWarning("not-due", "warning", f"it is not due {when}", now))
+        warnings.append(_not_due(schedule.description, now, None if until is None else end))
     severities = ("error", "warning", "notice")
     return Preview(
         schedule=schedule,
@@ -192,6 +191,19 @@ def _after_count(schedule: PlannedSchedule, now: datetime, count: int | None) ->
     due_times = planned(schedule.description, now, now + _FARTHEST)
     kept = (due.due_at for due in due_times if due.due_at not in schedule.cancelled)
     return max(islice(kept, count), default=now - timedelta.resolution) + timedelta.resolution
+
+
+def _not_due(
+    description: ScheduleDescription, now: datetime, end: datetime | None
+) -> PreviewWarning:
+    ends_at = description.ends_at
+    if ends_at is not None and ends_at <= now:
+        sentence = f"it is not due any more: its ends_at, {ends_at.isoformat()}, is over"
+    elif end is not None:
+        sentence = f"it is not due before {end.isoformat()}"
+    else:
+        sentence = "it is not due within fifty years"
+    return PreviewWarning("not-due", "warning", sentence, now)
 
 
 def _left_out(schedule: PlannedSchedule, now: datetime, farthest: datetime) -> PreviewWarning:

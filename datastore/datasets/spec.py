@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from datastore.datasets.errors import SpecError
-from datastore.descriptions import describe_problems
+from datastore.descriptions import Name, describe_problems
 
 ConstraintName = Literal[
     "same-scenes",
@@ -78,7 +78,6 @@ def _scene_share(value: Any) -> Any:
     raise ValueError("expected a count, a fraction or a list of scene names")
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Exposure = Annotated[str, BeforeValidator(rational_text)]
 SceneShare = Annotated[int | str | tuple[str, ...], BeforeValidator(_scene_share)]

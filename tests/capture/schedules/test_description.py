@@ -104,7 +104,7 @@ def test_a_description_survives_the_catalogues_json(changed: dict[str, Any]) -> 
         ({"cameras": [7100001]}, ":10: cameras[0]: must be a text: write it in quotes"),
         ({"cameras": ["1", "1"]}, ":9: cameras: names a camera twice"),
         ({"colour": "red"}, ":9: colour: no such field in a schedule"),
-        ({"name": "a b"}, ":1: name: must match the pattern"),
+        ({"name": "a b"}, ":1: name: must begin with a letter or digit and go on with letters"),
         ({"attempts": 0}, ":9: attempts: must be at least 1"),
         ({"rule": {"kind": "cron", "expression": "0 6 * *"}},
          ":6: rule.cron.expression: a cron expression has five fields"),

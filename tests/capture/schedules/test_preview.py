@@ -105,6 +105,8 @@ def test_a_schedule_that_is_not_due_is_told() -> None:
         found = preview(ended, now=NOW, scheme=months(), **options)
         assert found.occurrences == ()
         assert "not-due" in {warning.word for warning in found.warnings}
+    over = preview(planned(ends_at=NOW), now=NOW, count=5)
+    assert "is over" in {warning.word: warning.sentence for warning in over.warnings}["not-due"]
 
 
 def test_too_far_a_look_is_refused() -> None:
