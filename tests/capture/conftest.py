@@ -42,7 +42,7 @@ class Laboratory:
     def run(self, recipe: Recipe, *serials: str, **options: Any) -> SessionOutcome:
         """Run a session with some of the cameras."""
         options.setdefault("actuator", VirtualActuator(self.virtual.control_url))
-        options.setdefault("camera_factory", quick_camera)
+        options.setdefault("camera_factory", patient_camera)
         options.setdefault("camera_patience_s", 1.0)
         return run_session(
             self.catalogue,
@@ -103,6 +103,11 @@ class Laboratory:
 def quick_camera(address: str, serial: str, spool_folder: Path) -> Gphoto2Camera:
     """Return a camera with short deadlines."""
     return Gphoto2Camera(address, serial, spool_folder, margin_s=MARGIN_S)
+
+
+def patient_camera(address: str, serial: str, spool_folder: Path) -> Gphoto2Camera:
+    """Return a camera that answers late on a busy machine, and is waited for."""
+    return Gphoto2Camera(address, serial, spool_folder, margin_s=5 * MARGIN_S)
 
 
 def shoot(camera: Camera, shot_uuid: str, settings: CameraSettings) -> Delivery:

@@ -27,7 +27,7 @@ from capture.sessions import resume_session
 from datastore.equipment import read_description, revise_fixture
 from datastore.errors import LeaseHeldError
 from datastore.tables import Session, SessionEvent
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, patient_camera, recipe
 
 EIGHT = '  - {kind: dark-field, exposures: ["1/30", "1/2"], isos: [100, 800], count: 2}\n'
 ONE = '  - {kind: dark-field, exposure: "1/30", iso: 100}\n'
@@ -80,7 +80,7 @@ def go_on(laboratory: Laboratory, uuid: str, **options: Any) -> SessionOutcome:
         actuator=lambda _fixture: VirtualActuator(laboratory.virtual.control_url),
         clock=laboratory.clock,
         spool_folder=laboratory.spool_folder,
-        camera_factory=quick_camera,
+        camera_factory=patient_camera,
         **options,
     )
 

@@ -14,7 +14,7 @@ from capture.recipes import Recipe, expand, read_recipe, ready_recipes
 from capture.recipes.dry_run import DryRun, dry_run
 from datastore.errors import LeaseHeldError
 from datastore.tables import AuditEntry, Session
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, patient_camera, recipe
 
 CAMERAS = (NIKON, GENERIC)
 DARK = "  - {kind: dark-field, exposures: ['1/30', 1], isos: [100, 800], count: 2}\n"
@@ -28,7 +28,7 @@ def rehearse(laboratory: Laboratory, plan: Recipe, *serials: str) -> DryRun:
         clock=laboratory.clock,
         spool_folder=laboratory.spool_folder,
         serials=serials or None,
-        camera_factory=quick_camera,
+        camera_factory=patient_camera,
         camera_patience_s=0.5,
     )
 

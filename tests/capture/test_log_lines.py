@@ -23,7 +23,7 @@ from capture.registration import plan_shot
 from capture.session_rows import add_session_event, begin_session, load_fixture
 from datastore.tables import Occurrence, Recipe, Schedule, SessionEvent
 from datastore.tables import Session as SessionRow
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, patient_camera, recipe
 
 DARK = '  - {kind: dark-field, exposures: ["1/30"], isos: [100]}\n'
 
@@ -184,7 +184,7 @@ def test_a_shot_that_was_left_open_is_told_when_it_is_settled(
         "virtual",
         clock=laboratory.clock,
         spool_folder=laboratory.spool_folder,
-        camera_factory=quick_camera,
+        camera_factory=patient_camera,
         camera_patience_s=1.0,
     )
     [line] = [line for line in lines(stream) if line["event"] == "shot-failed"]

@@ -17,7 +17,7 @@ from datastore.catalogue import open_catalogue
 from datastore.equipment import add_fixture, read_description
 from datastore.errors import LeaseHeldError
 from migrations import runner
-from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
+from tests.capture.conftest import GENERIC, NIKON, Laboratory, patient_camera, recipe
 from tests.support.catalogues import new_database, postgresql_server
 from tests.support.virtual import RunningFixture
 
@@ -59,7 +59,7 @@ def test_two_cameras_bring_every_frame_and_an_interrupted_session_goes_on(
         actuator=lambda _name: _actuator(laboratory),
         clock=laboratory.clock,
         spool_folder=laboratory.spool_folder,
-        camera_factory=quick_camera,
+        camera_factory=patient_camera,
     )
     assert whole.state == "completed"
     assert ended.frames_registered + whole.frames_registered == 8

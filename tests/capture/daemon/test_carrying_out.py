@@ -23,7 +23,7 @@ from capture.outcome import SessionOutcome
 from capture.schedules.occurrences import ClaimedOccurrence, claim_next, materialise
 from capture.sessions import resume_session
 from datastore.tables import Lease, Occurrence, Session
-from tests.capture.conftest import NIKON, Laboratory, quick_camera
+from tests.capture.conftest import NIKON, Laboratory, patient_camera
 from tests.support.schedules import Became, dark_recipe, occurrences, schedule
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class LaboratoryRunner:
             actuator=lambda _: VirtualActuator(self.laboratory.virtual.control_url),
             clock=self.laboratory.clock,
             spool_folder=self.laboratory.spool_folder,
-            camera_factory=quick_camera,
+            camera_factory=patient_camera,
             stop=stop,
         )
 
