@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,12 @@ class Laboratory:
     def camera(self, serial: str, expected: str | None = None) -> Gphoto2Camera:
         """Return a closed camera."""
         return quick_camera(self.virtual.cameras[serial], expected or serial, self.spool_folder)
+
+    def unsettle(self, serial: str) -> None:
+        """Leave a camera with settings that no recipe here asks for: each must be changed."""
+        with closing(self.camera(serial)) as camera:
+            camera.open()
+            camera.settings.apply(CameraSettings(Fraction(1, 250), 1600, 4.0, "raw+jpeg"))
 
     def exposures(self, serial: str) -> int:
         """Return how often a camera's shutter opened in its life: the camera's own truth."""

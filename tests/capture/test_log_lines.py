@@ -70,6 +70,7 @@ def test_every_shot_and_event_of_a_session_is_told(
     laboratory: Laboratory, stream: io.StringIO, occurrence: Occurrence
 ) -> None:
     laboratory.empty_card(GENERIC)
+    laboratory.unsettle(NIKON)
     laboratory.virtual.set_faults(NIKON, "settings-ignored")
     laboratory.virtual.set_faults(GENERIC, "zero-filled-raw")
     outcome = laboratory.run(recipe(DARK), occurrence_id=occurrence.id)
@@ -155,6 +156,7 @@ def test_what_was_rolled_back_is_not_told(laboratory: Laboratory, stream: io.Str
 def test_a_session_writes_nothing_unless_somebody_asks(
     laboratory: Laboratory, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    laboratory.unsettle(NIKON)
     laboratory.virtual.set_faults(NIKON, "settings-ignored")
     assert laboratory.run(recipe(DARK), NIKON).state == "completed"
     captured = capfd.readouterr()
