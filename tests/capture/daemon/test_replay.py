@@ -129,6 +129,7 @@ def test_time_goes_forward(home: Home, catalogue: Catalogue) -> None:
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(1200)
 def test_a_year_of_weekly_sessions(
     home: Home, catalogue: Catalogue, record_property: Callable[[str, object], None]
 ) -> None:
