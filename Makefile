@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml
 
 install: $(STAMP) ## make .venv with everything that the targets need
 
-demo: $(STAMP) ## replay years of captures, train, and write demo/report.html (SIZE=small: two minutes)
+demo: $(STAMP) ## replay years of captures, train, and write demo/report.html (SIZE=small: two and a half minutes)
 	$(BIN)/agetrace demo --output demo --size $(SIZE)
 
 test: $(STAMP) ## run the quick test suite
