@@ -67,6 +67,7 @@ class Recorder:
 
     def __init__(self, claims: Mapping[str, str]) -> None:
         self.interrupted = False
+        self._order = {node: place for place, node in enumerate(claims)}
         self._proofs: dict[str, Proof] = {}
         for node, claim in claims.items():
             name = _name_of(node)
@@ -74,8 +75,12 @@ class Recorder:
 
     @property
     def proofs(self) -> list[Proof]:
-        """The proofs of which at least one case ran."""
-        return [proof for proof in self._proofs.values() if proof.cases]
+        """The proofs of which at least one case ran, and these, in the order of collection."""
+        proofs = [proof for proof in self._proofs.values() if proof.cases]
+        for proof in proofs:
+            # several processes end them in any order
+            proof.cases = dict(sorted(proof.cases.items(), key=lambda case: self._order[case[0]]))
+        return proofs
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add one phase of a case: its setup, its call or its end."""

@@ -32,7 +32,7 @@ SERIALS = (NIKON, GENERIC, EOS)
 FRAMES = 3
 # every shot has settings of its own, so that a mix-up shows
 DARKS = '  - {kind: dark-field, exposure: "1/30", isos: [100, 200, 400]}\n'
-MARGIN_S = 2.5
+MARGIN_S = 1.8
 FOR_EVER = None
 
 
