@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test prove lint format bench clean
+.PHONY: help install demo test retest prove lint format bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ demo: $(STAMP) ## replay years of captures, train, and write demo/report.html (S
 
 test: $(STAMP) ## run the quick test suite
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+retest: $(STAMP) ## run again, alone, what failed in the last run of the tests
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 prove: $(STAMP) ## run the long proofs (kills, soaks, replays) and rewrite docs/proofs.md
 	$(BIN)/python -m tests.proofs --processes 2
