@@ -1,8 +1,9 @@
-"""Triggers that make tables append-only, on SQLite and PostgreSQL; knows no table by name."""
+"""Triggers on SQLite and PostgreSQL: they guard append-only tables and derive shots' status."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -47,13 +48,63 @@ def append_only_statements(dialect: str, tables: Iterable[str]) -> list[str]:
     return statements
 
 
+_STATUS_TRIGGERS: Final = {
+    "shot": (
+        "insert into shot_status (shot_id, triggered_at) values (new.id, new.triggered_at)"
+        " on conflict (shot_id) do nothing"
+    ),
+    "shot_event": (
+        "update shot_status set state = new.name, state_event_id = new.id"
+        " where shot_id = new.shot_id"
+        " and (state_event_id is null or state_event_id < new.id)"
+    ),
+    "verdict": (
+        "update shot_status set verdict = new.verdict, verdict_id = new.id"
+        " where shot_id = new.shot_id and (verdict_id is null or verdict_id < new.id)"
+    ),
+}
+
+
+def shot_status_statements(dialect: str) -> list[str]:
+    """Return the statements that have each new shot, event and verdict show in `shot_status`.
+
+    Parameters
+    ----------
+    dialect
+        `sqlite` or `postgresql`.
+    """
+    statements = []
+    for table, change in _STATUS_TRIGGERS.items():
+        name = status_trigger_name(table)
+        if dialect == "sqlite":
+            statements.append(
+                f"create trigger if not exists {name} after insert on {table} begin {change}; end"
+            )
+            continue
+        function = f"agetrace_{name}"
+        statements.append(
+            f"create or replace function {function}() returns trigger language plpgsql as $$"
+            f" begin {change}; return null; end $$"
+        )
+        statements.append(
+            f"create or replace trigger {name} after insert on {table}"
+            f" for each row execute function {function}()"
+        )
+    return statements
+
+
+def status_trigger_name(table: str) -> str:
+    """Return the name of the trigger that derives shots' status from a table's new rows."""
+    return f"shot_status_from_{table}"
+
+
 def trigger_name(table: str, change: str) -> str:
     """Return the name of the trigger that refuses a kind of change of a table."""
     return f"append_only_{table}_{change}"
 
 
 def missing_triggers(connection: Connection, tables: Iterable[str]) -> list[str]:
-    """Return the names of the triggers that should guard `tables` and are not there."""
+    """Return the names of triggers that are not there: guards of `tables`, and shots' status."""
     if connection.dialect.name == "sqlite":
         query = "select name from sqlite_master where type = 'trigger'"
         changes = ("update", "delete")
@@ -62,6 +113,7 @@ def missing_triggers(connection: Connection, tables: Iterable[str]) -> list[str]
         changes = ("change", "truncate")
     present = set(connection.scalars(text(query)))
     expected = {trigger_name(table, change) for table in tables for change in changes}
+    expected |= {status_trigger_name(table) for table in _STATUS_TRIGGERS}
     return sorted(expected - present)
 
 

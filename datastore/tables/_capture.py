@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datastore.tables._base import Base, new_uuid, one_of
@@ -31,6 +31,8 @@ FrameKind = Literal["dark-field", "flat-field", "fixed-background", "natural"]
 TimeSource = Literal["civil", "exif", "declared"]
 ShotState = Literal["planned", "triggered", "downloaded", "verified", "registered", "failed"]
 SettingsSource = Literal["read-back", "exif"]
+LocationProblem = Literal["damaged", "missing", "unreadable"]
+ClockProbeSource = Literal["probe", "exif"]
 AssetRole = Literal[
     "raw", "jpeg", "preview", "sidecar", "other", "manifest", "model", "measurement"
 ]
@@ -116,6 +118,9 @@ class Shot(Base):
     )
     triggered_at: Mapped[datetime | None]
     time_source: Mapped[str | None]
+    time_uncertainty_s: Mapped[float | None]
+    """How far `triggered_at` may be off either way where only an interval was declared, in
+    seconds; NULL where the time is as exact as its source."""
     exposure: Mapped[str | None]
     """Requested (imports: EXIF) exposure time as a rational string of seconds, `1/30`."""
     exposure_s: Mapped[float | None] = mapped_column(index=True)
@@ -176,6 +181,51 @@ class ShotSettings(Base):
     firmware: Mapped[str | None]
     long_exposure_noise_reduction: Mapped[bool | None]
     raw_values: Mapped[dict[str, Any] | None]
+
+
+class ShotStatus(Base):
+    """The newest event and the newest verdict of a shot, beside its time.
+
+    Triggers derive the row from the append-only tables, so that a page of all quarantined shots
+    takes no look at the others. It holds nothing that could not be derived again.
+    """
+
+    __tablename__ = "shot_status"
+    __table_args__ = (
+        Index("ix_shot_status_state_time", "state", "triggered_at", "shot_id"),
+        Index("ix_shot_status_verdict_time", "verdict", "triggered_at", "shot_id"),
+    )
+
+    shot_id: Mapped[int] = mapped_column(
+        ForeignKey("shot.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    triggered_at: Mapped[datetime | None]
+    state: Mapped[str | None]
+    state_event_id: Mapped[int | None]
+    verdict: Mapped[str | None]
+    verdict_id: Mapped[int | None]
+
+
+class ClockProbe(Base):
+    """How far a camera's clock was from the civil time; evidence for judging its EXIF times."""
+
+    __tablename__ = "clock_probe"
+    __table_args__ = (
+        CheckConstraint(one_of("source", ClockProbeSource), name="source"),
+        Index("ix_clock_probe_camera_time", "camera_id", "at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"))
+    session_id: Mapped[int] = mapped_column(
+        ForeignKey("session.id", ondelete="RESTRICT"), index=True
+    )
+    at: Mapped[datetime]
+    """Civil time of the probe."""
+    skew_s: Mapped[float]
+    """Camera's time minus civil time."""
+    source: Mapped[str]
+    """`probe`: the camera was asked; `exif`: taken from a frame of known trigger time."""
 
 
 class Asset(Base):
@@ -241,6 +291,17 @@ class AssetLocation(Base):
     """Where a copy of an asset lies; an operational row, its `verified_at` moves on."""
 
     __tablename__ = "asset_location"
+    __table_args__ = (
+        CheckConstraint(f"problem is null or {one_of('problem', LocationProblem)}", name="problem"),
+        Index("ix_asset_location_unverified", "store_id", "verified_at", "asset_id"),
+        Index(
+            "ix_asset_location_problem",
+            "store_id",
+            "asset_id",
+            sqlite_where=text("problem is not null"),
+            postgresql_where=text("problem is not null"),
+        ),
+    )
 
     asset_id: Mapped[int] = mapped_column(
         ForeignKey("asset.id", ondelete="RESTRICT"), primary_key=True
@@ -249,6 +310,10 @@ class AssetLocation(Base):
         ForeignKey("store.id", ondelete="RESTRICT"), primary_key=True
     )
     verified_at: Mapped[datetime]
+    """When its bytes were last found to be the asset's."""
+    problem: Mapped[str | None]
+    """What was found wrong since; NULL where nothing was."""
+    problem_at: Mapped[datetime | None]
 
 
 class Verdict(Base):

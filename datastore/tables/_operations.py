@@ -21,7 +21,7 @@ class Lease(Base):
 
     resource: Mapped[str] = mapped_column(primary_key=True)
     holder: Mapped[str]
-    fencing_token: Mapped[int]
+    fencing_token: Mapped[int] = mapped_column(index=True)
     expires_at: Mapped[datetime]
 
 

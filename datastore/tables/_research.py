@@ -109,6 +109,22 @@ class LedgerDefect(Base):
     ledger: Mapped[DefectLedger] = relationship(back_populates="defects")
 
 
+class SavedSelection(Base):
+    """A selection of shots under a name; the newest row of a name counts."""
+
+    __tablename__ = "saved_selection"
+    __table_args__ = (Index("ix_saved_selection_newest", "name", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    expression: Mapped[str]
+    """As `agetrace shots where` takes it."""
+    timeslot_scheme: Mapped[str | None]
+    """Name of the scheme that its timeslots belong to; NULL where it names none."""
+    operator: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+
 class Dataset(Base):
     """A frozen, content-hashed manifest; `version` is the sha256 of its bytes."""
 

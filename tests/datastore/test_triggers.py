@@ -25,12 +25,16 @@ from datastore.triggers import missing_triggers, trigger_name
 from tests.support.catalogue_rows import NOW
 
 TABLES = {table.name: table for table in Base.metadata.sorted_tables}
+DERIVED = {"shot_status"}
+"""Tables that triggers fill."""
 APPEND_ONLY = sorted(TABLES.keys() - OPERATIONAL_TABLES)
 
 
 def fill(session: Session) -> None:
     """Put one row into every table; every number, foreign keys too, is 1."""
     for table in Base.metadata.sorted_tables:
+        if table.name in DERIVED:
+            continue
         values = {column.name: _value(table, column.name) for column in table.columns}
         if table.name == "timeslot":
             values["ends_at"] = NOW.replace(year=NOW.year + 1)
