@@ -1,7 +1,9 @@
 """``python -m benchmarks [NAME] [--json] [--full]``: run comparisons and write down the results.
 
 A benchmark is a module of this package without a leading underscore that has
-``run(full: bool) -> list[Result]``; its name is the module's, with hyphens.
+``run(full: bool) -> list[Result]``; its name is the module's, with hyphens and without an
+underscore at its end. ``NOTES: str`` in it explains its results: a paragraph for people, printed
+below the table.
 """
 
 import argparse
@@ -20,22 +22,28 @@ RESULTS_FILE = Path(__file__).with_name("RESULTS.md")
 
 def names() -> list[str]:
     """Return the names of all benchmarks."""
-    return sorted(
-        module.name.replace("_", "-")
+    return sorted(_modules())
+
+
+def run(name: str, full: bool) -> tuple[list[Result], str]:
+    """Run one benchmark, and return its results with the notes that explain them."""
+    module = importlib.import_module(f"benchmarks.{_modules()[name]}")
+    results: list[Result] = module.run(full)
+    return results, getattr(module, "NOTES", "").strip()
+
+
+def _modules() -> dict[str, str]:
+    """Return the modules' names by the benchmarks' names."""
+    return {
+        # a module cannot be called by a word of the language: `import_` is `import`
+        module.name.rstrip("_").replace("_", "-"): module.name
         for module in pkgutil.iter_modules(benchmarks.__path__)
         if not module.name.startswith("_")
-    )
+    }
 
 
-def run(name: str, full: bool) -> list[Result]:
-    """Run one benchmark."""
-    module = importlib.import_module(f"benchmarks.{name.replace('-', '_')}")
-    results: list[Result] = module.run(full)
-    return results
-
-
-def as_markdown(results: Sequence[Result]) -> str:
-    """Return the page of results."""
+def as_markdown(results: Sequence[Result], notes: Sequence[str] = ()) -> str:
+    """Return the page of results; every note is a paragraph below the table."""
     lines = [
         "# Benchmarks",
         "",
@@ -51,6 +59,8 @@ def as_markdown(results: Sequence[Result]) -> str:
             "| {peer_name} |".format(**fields)
         )
     machines = sorted({result.machine for result in results})
+    for note in notes:
+        lines += ["", note]
     return "\n".join([*lines, "", *(f"Machine: {machine}." for machine in machines), ""])
 
 
@@ -67,11 +77,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--full", action="store_true", help="large sizes and many repeats")
     options = parser.parse_args(arguments)
     chosen = [options.name] if options.name else names()
-    results = []
+    results: list[Result] = []
+    notes: list[str] = []
     for name in chosen:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        results += run(name, options.full)
-    page = as_markdown(results)
+        found, note = run(name, options.full)
+        results += found
+        notes += [note] if note else []
+    page = as_markdown(results, notes)
     if options.json:
         for result in results:
             print(json.dumps(result.to_dict()))

@@ -130,3 +130,12 @@ def test_the_page_lists_every_result() -> None:
     assert "| a | 8.0 | 2.0 | frames/s | 4.0 | 3.0 | 1.0 | 5 | numpy |" in page
     assert "Machine: one core." in page
     assert "render" in names()
+
+
+def test_the_page_keeps_the_explanations_below_the_table() -> None:
+    result = Result("a", 8.0, 2.0, "numpy", "frames/s", 4.0, 3.0, 1.0, 5, "one core")
+    page = as_markdown([result], ["It is out of reach.", "So is this."])
+    table, first, second, machine = page.split("\n\n")[2:]
+    assert table.endswith("| numpy |")
+    assert (first, second) == ("It is out of reach.", "So is this.")
+    assert machine == "Machine: one core.\n"
