@@ -11,11 +11,8 @@ from sqlalchemy.orm import Session
 
 from datastore.errors import AssetTakenError
 from datastore.locks import lock_until_commit
-from datastore.store import StoredFile
+from datastore.store import LOCAL_STORE, StoredFile
 from datastore.tables import Asset, AssetLocation, Store
-
-LOCAL_STORE = "local"
-"""Name of the store that every home has."""
 
 _BATCH = 500
 

@@ -123,3 +123,21 @@ class FilterError(RequestError):
 
 class VerdictError(RequestError):
     """A verdict is malformed."""
+
+
+class StoreUnavailableError(DatastoreError):
+    """An asset store cannot be reached or refuses; trying again later may help."""
+
+    retryable: ClassVar[bool] = True
+
+
+class StoreSettingsError(RequestError):
+    """An asset store is unknown, or what the settings say of it cannot be."""
+
+
+class UnfitStoreError(RequestError):
+    """A server does not do what an asset store needs; its self-test says what."""
+
+
+class BulkRowsError(RequestError):
+    """Rows that are to be written in bulk contradict the catalogue or each other."""

@@ -17,11 +17,10 @@ from typing import Any, BinaryIO, Final, Literal
 from sqlalchemy import ColumnElement, func, select, tuple_, update
 
 from datastore import audit
-from datastore.assets import LOCAL_STORE
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.errors import AssetMissingError
-from datastore.store import LocalStore
+from datastore.store import LOCAL_STORE, LocalStore
 from datastore.tables import Asset, AssetLocation, Shot, Store
 
 _PAGE: Final = 1000

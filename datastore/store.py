@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import shutil
 import time
 import uuid
@@ -18,17 +17,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from datastore._names import StoredName, list_names, require_sha256
 from datastore.durable import FULL_DISK_ERRORS, sync_folder
 from datastore.errors import (
     AssetCorruptError,
     AssetMissingError,
-    InvalidHashError,
     StoreFullError,
 )
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+LOCAL_STORE = "local"
+"""Name of the store that every home has."""
+
 _CHUNK_BYTES = 1 << 20
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
 
@@ -48,12 +49,30 @@ class LocalStore:
     ----------
     root
         Folder of the store; made on the first put.
+    name
+        Name of the store in the catalogue.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, name: str = LOCAL_STORE) -> None:
         self.root = root
+        self._name = name
         self._unfinished = root / "unfinished"
         self._quarantine = root / "quarantine"
+
+    @property
+    def name(self) -> str:
+        """Name of the store in the catalogue."""
+        return self._name
+
+    @property
+    def kind(self) -> Literal["local"]:
+        """A folder of this host."""
+        return "local"
+
+    @property
+    def place(self) -> str:
+        """The folder."""
+        return str(self.root)
 
     def path(self, sha256: str) -> Path:
         """Return where the file of this hash lies or would lie.
@@ -63,8 +82,7 @@ class LocalStore:
         InvalidHashError
             If `sha256` is not 64 lower-case hexadecimal digits; no other text reaches a path.
         """
-        if not _SHA256.fullmatch(sha256):
-            raise InvalidHashError(f"not a sha256 in lower-case hexadecimal: {sha256!r}")
+        require_sha256(sha256)
         return self.root / "sha256" / sha256[:2] / sha256[2:4] / sha256
 
     def contains(self, sha256: str) -> bool:
@@ -115,6 +133,18 @@ class LocalStore:
                 return self._put_copy(source, stored.sha256, str(path))
             return stored
 
+    def put_stream(self, source: BinaryIO, *, sha256: str) -> StoredFile:
+        """Put what a file gives from where it stands to its end, durably; see `put_file`.
+
+        Raises
+        ------
+        AssetCorruptError
+            If the bytes have another hash than `sha256`; nothing is left behind.
+        StoreFullError
+            If the disk is full; nothing is left behind.
+        """
+        return self._put_copy(source, require_sha256(sha256), "what was read")
+
     def put_bytes(self, data: bytes) -> StoredFile:
         """Put bytes into the store, durably; raises StoreFullError if the disk is full."""
         return self._put_copy(BytesIO(data), None, f"{len(data)} bytes")
@@ -155,29 +185,45 @@ class LocalStore:
         _require_hash(found, sha256, str(self.path(sha256)))
         return data
 
-    def set_aside(self, sha256: str) -> Path:
+    def set_aside(self, sha256: str) -> str:
         """Move a damaged file out of the way, and return where it lies from now on.
 
         Damaged bytes are evidence and are kept.
 
         Raises
         ------
-        FileNotFoundError
+        AssetMissingError
             If the store does not hold it.
         """
-        self._make_folder(self._quarantine)
         damaged = self.path(sha256)
+        self._make_folder(self._quarantine)
         kept = self._quarantine / f"{sha256}.{uuid.uuid4().hex}"
-        damaged.rename(kept)
+        try:
+            damaged.rename(kept)
+        except FileNotFoundError:
+            raise AssetMissingError(f"the store {self.root} does not hold {sha256}") from None
         sync_folder(self._quarantine)
         sync_folder(damaged.parent)
-        return kept
+        return str(kept)
 
     def set_aside_before(self, sha256: str) -> list[Path]:
         """Return where damaged files of this name lie, the oldest first."""
         name = self.path(sha256).name
         found = self._quarantine.glob(f"{name}.*") if self._quarantine.is_dir() else ()
         return sorted(found, key=lambda file: file.stat().st_mtime)
+
+    def names(self, after: str = "") -> Iterator[StoredName]:
+        """Return the files in the order of their hashes, those behind `after`.
+
+        One folder's names are in memory at a time. What is no file of the store's own is passed
+        over: folders and links, names that are no hash or lie in another hash's folder.
+
+        Parameters
+        ----------
+        after
+            A hash, which need not be one of the store's; empty for all files.
+        """
+        return list_names(self.root / "sha256", after)
 
     def free_bytes(self) -> int:
         """Return the free space of the store's disk for this user, in bytes."""

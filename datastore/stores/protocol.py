@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
+from datastore._names import StoredName
 from datastore.store import StoredFile
 
+__all__ = ["AssetStore", "StoreKind", "StoredFile", "StoredName"]
+
 StoreKind = Literal["local", "s3"]
-
-
-@dataclass(frozen=True)
-class StoredName:
-    """A file that a store lists: its name, which claims a hash, and what listing tells of it."""
-
-    sha256: str
-    bytes: int
-    modified_at: datetime
 
 
 class AssetStore(Protocol):
@@ -68,6 +60,13 @@ class AssetStore(Protocol):
         """
         ...
 
+    def put_stream(self, source: BinaryIO, *, sha256: str) -> StoredFile:
+        """Put what a file gives from where it stands to its end; otherwise as `put_file`.
+
+        Errors of reading `source` pass through, and leave nothing behind.
+        """
+        ...
+
     def open(self, sha256: str) -> BinaryIO:
         """Open a file of the store for reading from its beginning, without verifying it.
 
@@ -84,6 +83,13 @@ class AssetStore(Protocol):
         """Move a damaged file out of the way, and return where it lies from now on.
 
         Damaged bytes are evidence and are kept.
+
+        Raises
+        ------
+        AssetMissingError
+            If the store does not hold it.
+        StoreUnavailableError
+            If the store cannot be reached.
         """
         ...
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from datastore.assets import LOCAL_STORE, register_asset
+from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
 from datastore.errors import AssetTakenError
+from datastore.store import LOCAL_STORE
 from datastore.tables import Asset, AssetLocation, Store
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
 

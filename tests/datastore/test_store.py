@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from datastore.errors import (
     InvalidHashError,
     StoreFullError,
 )
-from datastore.store import LocalStore
+from datastore.store import LocalStore, StoredFile
 
 
 @pytest.fixture
@@ -257,3 +259,67 @@ def test_free_space_is_what_the_disk_says_even_before_the_first_put(store: Local
     disk = os.statvfs(store.root.parent)
     assert store.free_bytes() == pytest.approx(disk.f_bavail * disk.f_frsize, rel=0.05)
     assert not store.root.exists()
+
+
+def test_a_stream_is_put_under_the_hash_that_it_was_said_to_have(store: LocalStore) -> None:
+    data = random_bytes(2_000_000)
+    sha256 = hashlib.sha256(data).hexdigest()
+
+    assert store.put_stream(BytesIO(data), sha256=sha256) == StoredFile(sha256, len(data))
+    assert store.read_bytes(sha256) == data
+    with pytest.raises(AssetCorruptError, match="expected"):
+        store.put_stream(BytesIO(data[:-1]), sha256=sha256)
+    with pytest.raises(InvalidHashError):
+        store.put_stream(BytesIO(data), sha256="../x")
+    assert files_under(store.root) == [store.path(sha256)]
+
+
+def test_names_come_in_the_order_of_their_hashes_from_any_place_on(store: LocalStore) -> None:
+    sizes = {store.put_bytes(random_bytes(seed, seed)).sha256: seed for seed in range(1, 300)}
+
+    listed = list(store.names())
+
+    assert [name.sha256 for name in listed] == sorted(sizes)
+    assert {name.sha256: name.bytes for name in listed} == sizes
+    now = datetime.now(UTC)
+    assert all(0 <= (now - name.modified_at).total_seconds() < 60 for name in listed)
+    for after in ("0" * 64, listed[0].sha256, listed[150].sha256, "7" * 64, "f" * 64):
+        behind = [name for name in listed if name.sha256 > after]
+        assert list(store.names(after)) == behind
+
+
+def test_foreign_files_are_not_listed(store: LocalStore, tmp_path: Path) -> None:
+    own = store.put_bytes(b"frame").sha256
+    folder = store.path(own).parent
+    for path in (
+        folder / "notes.txt",
+        folder / ("0" * 64),
+        folder / f"{own}.part",
+        folder / own[:4].ljust(64, "A"),
+        store.root / "sha256" / "README",
+        store.root / "sha256" / "zz" / "aa" / ("f" * 64),
+        store.root / "quarantine" / f"{own}.1",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"foreign")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / own[:4].ljust(64, "0")).symlink_to(store.path(own))
+    (folder / own[:4].ljust(64, "1")).mkdir()
+    (store.root / "sha256" / own[:2] / "00").symlink_to(outside)
+
+    assert [name.sha256 for name in store.names()] == [own]
+    assert list(LocalStore(tmp_path / "nothing").names()) == []
+    with pytest.raises(InvalidHashError):
+        store.names("../x")
+
+
+def test_what_is_set_aside_leaves_its_place_and_keeps_its_bytes(store: LocalStore) -> None:
+    stored = store.put_bytes(b"frame")
+
+    kept = store.set_aside(stored.sha256)
+
+    assert Path(kept).read_bytes() == b"frame"
+    assert not store.contains(stored.sha256)
+    with pytest.raises(AssetMissingError):
+        store.set_aside(stored.sha256)
