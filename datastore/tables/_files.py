@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from datastore.tables._base import Base
@@ -15,7 +15,11 @@ class AssetReference(Base):
     """A place from which an import brought a file; the same bytes may have come from several."""
 
     __tablename__ = "asset_reference"
-    __table_args__ = (UniqueConstraint("asset_id", "folder", "path"),)
+    __table_args__ = (
+        UniqueConstraint("asset_id", "folder", "path"),
+        # an import that is run again asks what it had read of a folder
+        Index("ix_asset_reference_folder_path", "folder", "path"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))

@@ -143,6 +143,9 @@ def _create_file_tables() -> None:
     op.create_index(
         op.f("ix_asset_reference_session_id"), "asset_reference", ["session_id"], unique=False
     )
+    op.create_index(
+        "ix_asset_reference_folder_path", "asset_reference", ["folder", "path"], unique=False
+    )
     op.create_table(
         "frame_measures",
         sa.Column("asset_id", _BIG_INTEGER, autoincrement=False, nullable=False),
