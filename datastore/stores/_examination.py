@@ -12,17 +12,23 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from io import UnsupportedOperation
-from typing import BinaryIO, Final, Literal, TypeVar
+from typing import BinaryIO, Final, Literal, Protocol, TypeVar
 
 from datastore.errors import AssetMissingError
 from datastore.stores.protocol import AssetStore
 
-_Item = TypeVar("_Item")
+
+class _Named(Protocol):
+    @property
+    def sha256(self) -> str: ...
+
+
+_Item = TypeVar("_Item", bound=_Named)
 
 _CHUNK_BYTES: Final = 1 << 18
 _FILES_AT_ONCE: Final = 3
@@ -118,10 +124,11 @@ def examine(store: AssetStore, sha256: str, pace: Pace) -> Examined:
 def examine_each(
     store: AssetStore,
     items: Iterable[_Item],
-    sha256_of: Callable[[_Item], str],
     pace: Pace,
+    *,
     limit: int | None = None,
-) -> Iterator[tuple[_Item, Examined]]:
+    costs: Callable[[_Item, Examined], bool] = lambda _, examined: examined.problem != "missing",
+) -> Generator[tuple[_Item, Examined], None, None]:
     """Yield items with what reading their files showed, in the order of the items.
 
     Items are taken, and results given, by the calling thread; only files are read by others. Close
@@ -129,12 +136,14 @@ def examine_each(
 
     Parameters
     ----------
-    store, items, sha256_of
-        The files, by the hashes that their names claim.
+    store, items
+        The files of a store, by the hashes that their names claim.
     pace
         Of all threads together; it is stopped at the end.
     limit
-        Read at most so many files; None reads all. Missing files take nothing of it.
+        Read at most so many files; None reads all.
+    costs
+        Tells whether a file counts against the limit.
     """
     remaining = iter(items)
     waiting: deque[tuple[_Item, Future[Examined]]] = deque()
@@ -142,20 +151,16 @@ def examine_each(
     with ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="examining") as pool:
         try:
             while True:
-                while len(waiting) < (_WAITING_FILES if left is None else min(_WAITING_FILES, left)):
-                    # a tuple tells the end from every item
-                    following = next(((item,) for item in remaining), None)
-                    if following is None:
-                        break
-                    (item,) = following
-                    waiting.append((item, pool.submit(examine, store, sha256_of(item), pace)))
+                most = _WAITING_FILES if left is None else min(_WAITING_FILES, left)
+                while len(waiting) < most and (item := next(remaining, None)) is not None:
+                    waiting.append((item, pool.submit(examine, store, item.sha256, pace)))
                 if not waiting:
                     return
-                item, future = waiting.popleft()
+                first, future = waiting.popleft()
                 examined = future.result()
-                if left is not None and examined.problem != "missing":
-                    left -= 1
-                yield item, examined
+                if left is not None:
+                    left -= costs(first, examined)
+                yield first, examined
         finally:
             pace.stop()
             pool.shutdown(wait=False, cancel_futures=True)

@@ -84,9 +84,7 @@ def with_problem(catalogue: Catalogue, store_id: int) -> Iterator[Location]:
         last = page[-1].asset_id
 
 
-def longest_unread(
-    catalogue: Catalogue, store_id: int, started_at: datetime
-) -> Iterator[Location]:
+def longest_unread(catalogue: Catalogue, store_id: int, started_at: datetime) -> Iterator[Location]:
     """Yield the copies of a store by the time of their last verification, in pages.
 
     Those with which something is wrong are left out. No transaction stays open meanwhile: on SQLite
@@ -95,7 +93,7 @@ def longest_unread(
     # a date in the future is a clock's mistake, and says nothing of when it was verified
     for is_wanted in (
         AssetLocation.verified_at > started_at,
-        AssetLocation.verified_at < started_at,
+        AssetLocation.verified_at <= started_at,
     ):
         yield from _by_verification(catalogue, store_id, is_wanted)
 
@@ -182,7 +180,7 @@ def _is(location: Location) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     )
 
 
-def _locations(store_id: int | None = None) -> Select[Any]:
+def _locations(store_id: int | None = None) -> Select[*tuple[Any, ...]]:
     query = (
         select(
             Asset.id,
@@ -202,9 +200,10 @@ def _locations(store_id: int | None = None) -> Select[Any]:
         .outerjoin(Shot, Asset.shot_id == Shot.id)
         .outerjoin(Session, Shot.session_id == Session.id)
     )
-    return query if store_id is None else query.where(AssetLocation.store_id == store_id)
+    wanted: Select[*tuple[Any, ...]] = query
+    return wanted if store_id is None else wanted.where(AssetLocation.store_id == store_id)
 
 
-def _read(catalogue: Catalogue, query: Select[Any]) -> list[Location]:
+def _read(catalogue: Catalogue, query: Select[*tuple[Any, ...]]) -> list[Location]:
     with catalogue.reading() as session:
         return [Location(*row) for row in session.execute(query.limit(PAGE))]

@@ -146,7 +146,7 @@ def test_the_documented_jobs_are_definitions_and_run(captured: Home) -> None:
     with open_catalogue(f"sqlite:///{backup}", captured.store_root) as copy:
         assert copy.url != captured.database_url
     assert json.loads(backup.with_suffix(".json").read_text())["audit_entries"] > 0
-    assert "are sound" in (captured.folder / "logs" / jobs["scrub"]["log"]).read_text()
+    assert "are sound" in (captured.folder / "logs" / jobs["verify"]["log"]).read_text()
 
 
 @pytest.mark.prove
@@ -232,7 +232,7 @@ def test_the_daemon_runs_jobs_and_puts_one_back_when_it_is_stopped(home: Home) -
         home,
         '[jobs.quick]\ncommand = ["shots"]\nafter = "session"\n'
         # nothing is read so slowly that it would end by itself
-        '[jobs.slow]\ncommand = ["store", "scrub", "--rate-mb-s", "0.001"]\nafter = "session"\n',
+        '[jobs.slow]\ncommand = ["store", "verify", "--rate-mb-s", "0.001"]\nafter = "session"\n',
     )
     file = home.folder / "agetrace.toml"
     file.write_text(re.sub(r"(?m)^tick_s = .*$", "tick_s = 0.2", file.read_text()))
@@ -267,20 +267,20 @@ def test_a_job_that_there_is_not_is_refused(worked: Home) -> None:
         ask(worked, "job", "list", "--state", "happy")
 
 
-def test_a_scrub_that_finds_damage_says_so_and_fails(home: Home) -> None:
+def test_a_verification_that_finds_damage_says_so_and_fails(home: Home) -> None:
     with home.open_catalogue() as catalogue:
         stored = [catalogue.store.put_bytes(data) for data in (b"sound", b"damaged")]
         with catalogue.writing() as transaction:
             for file in stored:
                 register_asset(transaction, file, "other", NOW, original_name="file.bin")
         bad = catalogue.store.path(stored[1].sha256)
-    assert json.loads(ask(home, "store", "scrub", "--json"))["verified"] == 2
+    assert json.loads(ask(home, "store", "verify", "--json"))["verified"] == 2
     bad.chmod(0o644)
     bad.write_bytes(b"dam\x00ged")
-    told = json.loads(ask(home, "store", "scrub", "--json", "--rate-mb-s", "10", code=1))
+    told = json.loads(ask(home, "store", "verify", "--json", "--rate-mb-s", "10", code=1))
     assert (told["verified"], told["damaged"]) == (1, 1)
     assert told["findings"][0]["sha256"] == stored[1].sha256
-    assert "missing" in ask(home, "store", "scrub", "--limit", "1", code=1)
+    assert "missing" in ask(home, "store", "verify", "--limit", "1", code=1)
 
 
 def test_a_backup_goes_to_the_home_unless_a_folder_is_named(home: Home, tmp_path: Path) -> None:

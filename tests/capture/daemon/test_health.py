@@ -49,7 +49,7 @@ def sound(catalogue: Catalogue) -> Catalogue:
             add_occurrence(transaction, schedule, NOW - day * DAY, "completed")
         add_occurrence(transaction, schedule, NOW - MINUTE)
         add_session(transaction, NOW - DAY, "A1")
-        add_job(transaction, "scrub", "completed", NOW - DAY)
+        add_job(transaction, "verify", "completed", NOW - DAY)
     return catalogue
 
 
@@ -165,10 +165,10 @@ def test_a_job_is_told_until_it_works_again(
     sound: Catalogue, look: Callable[..., list[Concern]]
 ) -> None:
     with sound.writing() as transaction:
-        add_job(transaction, "scrub", "failed", NOW - 9 * DAY)
+        add_job(transaction, "verify", "failed", NOW - 9 * DAY)
         add_job(transaction, "backup", "failed", NOW - 3 * HOUR)
         add_job(transaction, "backup", "failed", NOW - 2 * HOUR)
-        add_job(transaction, "scrub", "failed", NOW - 2 * DAY)
+        add_job(transaction, "verify", "failed", NOW - 2 * DAY)
     assert named(look()) == [("job-failed", "backup")]
     with sound.writing() as transaction:
         add_job(transaction, "backup", "completed", NOW)

@@ -28,7 +28,7 @@ def define(**fields: Any) -> dict[str, JobDefinition]:
 
 AFTER_DARK = define(after="dark-session")
 AFTER_ANY = define(after="session", command=["shots", "--session", "{session}", "--since={date}"])
-AT_NIGHT = define(rule=NIGHTLY, zone="Europe/Berlin", command=["store", "scrub", "{date}"])
+AT_NIGHT = define(rule=NIGHTLY, zone="Europe/Berlin", command=["store", "verify", "{date}"])
 
 
 def subjects(catalogue: Catalogue) -> list[str]:

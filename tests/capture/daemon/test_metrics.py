@@ -112,7 +112,7 @@ def test_a_scrape_shows_what_the_rows_say(catalogue: Catalogue, tmp_path: Path) 
             )
         doubtful = add_shot(transaction, session, cameras[0], 60)
         for state in ("running", "failed", "failed", "completed"):
-            add_job(transaction, "scrub", state, NOW)
+            add_job(transaction, "verify", state, NOW)
         for number, state in enumerate(["pending", "failed", "failed", "sent"]):
             transaction.add(
                 Notification(

@@ -97,7 +97,7 @@ def test_what_was_settled_long_ago_is_no_news(
         add_occurrence(transaction, nightly, NOW - 9 * DAY, "missed")
         # found missed only now, after a long outage
         add_occurrence(transaction, nightly, NOW - 8 * DAY, "missed", settled_at=NOW)
-        add_job(transaction, "scrub", "failed", NOW - 3 * DAY)
+        add_job(transaction, "verify", "failed", NOW - 3 * DAY)
     look().tick(NOW)
     assert [message.title for message in told(catalogue)] == ["nightly: missed"]
 
@@ -177,7 +177,7 @@ def test_a_job_that_failed_is_told(catalogue: Catalogue, look: Callable[..., Not
     with catalogue.writing() as transaction:
         add_job(transaction, "defects", "failed", NOW)
         add_job(transaction, "defects", "completed", NOW)
-        add_job(transaction, "scrub", "running")
+        add_job(transaction, "verify", "running")
     look().tick(NOW)
     look().tick(NOW)
     [message] = told(catalogue)
