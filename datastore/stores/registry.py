@@ -1,0 +1,154 @@
+"""The stores of a home, opened where they are needed, and their rows in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from datastore import audit
+from datastore.durable import sync_folder, write_durably
+from datastore.errors import StoreSettingsError, StoreUnavailableError
+from datastore.locks import lock_until_commit
+from datastore.store import LOCAL_STORE, LocalStore
+from datastore.stores.description import LocalDescription, S3Description, StoreDescription
+from datastore.stores.policy import Policy, policy_of
+from datastore.stores.protocol import AssetStore
+from datastore.tables import Store
+
+_SIGN = "agetrace-store"
+"""File in a local store's folder that holds its name: an empty mount point has none."""
+
+
+class Stores(Mapping[str, AssetStore]):
+    """The stores that a host's settings describe, the home's own first; each opened once.
+
+    Parameters
+    ----------
+    own
+        The home's own store.
+    descriptions
+        Of the others, by name; paths are absolute.
+    """
+
+    def __init__(self, own: LocalStore, descriptions: Mapping[str, StoreDescription]) -> None:
+        self.descriptions = dict(descriptions)
+        self._opened: dict[str, AssetStore] = {LOCAL_STORE: own}
+
+    @property
+    def policy(self) -> Policy:
+        """What each store is to keep."""
+        return policy_of({name: each.keeps for name, each in self.descriptions.items()})
+
+    def __getitem__(self, name: str) -> AssetStore:
+        """Return a store, opened.
+
+        Raises
+        ------
+        StoreSettingsError
+            If the settings have none of this name, or its secrets are not in the environment.
+        StoreUnavailableError
+            If its folder is not there.
+        """
+        if name not in self._opened:
+            if name not in self.descriptions:
+                raise StoreSettingsError(
+                    f"the settings of this home have no store {name!r}, only"
+                    f" {', '.join(self)}; `agetrace store add` makes one"
+                )
+            self._opened[name] = open_store(name, self.descriptions[name])
+        return self._opened[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether the settings have a store of this name; opens none."""
+        return name == LOCAL_STORE or name in self.descriptions
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names, the home's own store first."""
+        yield LOCAL_STORE
+        yield from self.descriptions
+
+    def __len__(self) -> int:
+        """Return how many stores there are."""
+        return 1 + len(self.descriptions)
+
+
+def open_store(name: str, description: StoreDescription) -> AssetStore:
+    """Open a store of which the settings speak; the server of a bucket is not spoken to yet.
+
+    Raises
+    ------
+    StoreSettingsError
+        If its folder belongs to another store, its secrets are not in the environment, or the
+        extra `s3` is not installed.
+    StoreUnavailableError
+        If its folder is not there: its disk may not be mounted.
+    """
+    if isinstance(description, S3Description):
+        from datastore.stores.s3 import open_s3_store
+
+        return open_s3_store(name, description)
+    _require_sign(name, description.root)
+    return LocalStore(description.root, name)
+
+
+def create_local_store(name: str, description: LocalDescription) -> LocalStore:
+    """Make the folder of a local store, with the name of the store in it; an own one is kept.
+
+    Raises
+    ------
+    StoreSettingsError
+        If the folder belongs to another store, or cannot be made.
+    """
+    root = description.root
+    sign = root / _SIGN
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not sign.exists():
+            write_durably(sign, f"{name}\n".encode())
+            sync_folder(root.parent)
+    except OSError as error:
+        raise StoreSettingsError(f"{root}: no store can be made there: {error.strerror}") from None
+    _require_sign(name, root)
+    return LocalStore(root, name)
+
+
+def _require_sign(name: str, root: Path) -> None:
+    try:
+        found = (root / _SIGN).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the store {name} is not at {root} ({error.strerror}): is its disk mounted?"
+        ) from None
+    if found != name:
+        raise StoreSettingsError(f"{root} belongs to the store {found!r}, not to {name!r}")
+
+
+def register_store(session: Session, store: AssetStore, at: datetime) -> int:
+    """Return the number of the store's row, which is added, and audited, where there is none.
+
+    Several hosts that share a catalogue each describe the store in their own settings.
+
+    Raises
+    ------
+    StoreSettingsError
+        If the catalogue has a store of this name and of another kind.
+    """
+    lock_until_commit(session, "store")
+    known = session.scalar(select(Store).where(Store.name == store.name))
+    if known is not None:
+        if known.kind != store.kind:
+            raise StoreSettingsError(
+                f"the catalogue's store {store.name!r} is of the kind {known.kind}, not"
+                f" {store.kind}: choose another name"
+            )
+        return known.id
+    added = Store(name=store.name, kind=store.kind, created_at=at)
+    session.add(added)
+    session.flush()
+    entry = {"store": store.name, "kind": store.kind, "place": store.place}
+    audit.append(session, "store.add", entry, at)
+    return added.id
