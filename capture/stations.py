@@ -149,7 +149,12 @@ class Station:
         """
         if self.suspect_opening == self.opening:
             self.camera.close()
-        self.delete_discards(spool)
+        try:
+            self.delete_discards(spool)
+        except CaptureError:
+            # it costs the shot no attempt: the spool remembers what the next reconciliation has to
+            # delete, and the camera is opened anew
+            self.camera.close()
         if self.camera.wants_recycling:
             self.camera.close()
         if self.camera.is_open:
