@@ -92,6 +92,12 @@ def secrets_of(home: Home, environment: Mapping[str, str]) -> list[str]:
             for actuator in home.settings.actuators.values()
             if (variable := getattr(actuator, "token_variable", None)) is not None
         ),
+        *(
+            variable
+            for store in home.settings.stores.values()
+            if store.kind == "s3"
+            for variable in store.key_variables
+        ),
     ]
     password = parse_url(home.database_url).password
     found = [environment[variable] for variable in variables if variable in environment]

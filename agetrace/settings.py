@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agetrace.errors import HomeError
+from datastore.stores.description import StoreDescription, StoreName, VariableName
 
 if TYPE_CHECKING:
     from datastore.catalogue import Catalogue
+    from datastore.stores.registry import Stores
 
 SETTINGS_NAME = "agetrace.toml"
 DATABASE_VARIABLE = "AGETRACE_DATABASE_URL"
@@ -31,6 +32,12 @@ root = "store"
 
 [spool]
 root = "spool"
+
+# Further stores get copies: `agetrace store add` tries one out and writes its section.
+# [stores.vault]
+# kind = "s3"                       # or "local" with a root
+# bucket = "frames"
+# keeps = ["raw", "jpeg"]           # roles of the files that it gets; all where it says nothing
 
 [timeslots]
 # default_scheme = "monthly"
@@ -173,19 +180,10 @@ class DaemonSettings(_Section):
     metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
 
 
-def _is_variable_name(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
-        raise ValueError(
-            "not the name of an environment variable; the address itself is a secret and belongs"
-            " into the variable"
-        )
-    return text
-
-
 class NotificationSettings(_Section):
     """Channels over which people are told, each with the variable that keeps its address."""
 
-    channels: dict[str, Annotated[str, AfterValidator(_is_variable_name)]] = {}
+    channels: dict[str, VariableName] = {}
 
 
 class HealthSettings(_Section):
@@ -212,6 +210,7 @@ class Settings(_Section):
     catalogue: CatalogueSettings = CatalogueSettings()
     store: FolderSettings = FolderSettings(root=Path("store"))
     spool: FolderSettings = FolderSettings(root=Path("spool"))
+    stores: dict[StoreName, StoreDescription] = {}
     timeslots: TimeslotSettings = TimeslotSettings()
     clock: ClockSettings = ClockSettings()
     operator: OperatorSettings = OperatorSettings()
@@ -280,6 +279,24 @@ class Home:
         from datastore.catalogue import open_catalogue
 
         return open_catalogue(self.database_url, self.store_root)
+
+    def describe_store(self, description: StoreDescription) -> StoreDescription:
+        """Return a store's description with the paths that it means in this home."""
+        if description.kind == "local":
+            root = (self.folder / description.root).resolve()
+            return description.model_copy(update={"root": root})
+        return description
+
+    def open_stores(self) -> Stores:
+        """Return the stores of this home, the home's own first; each is opened when it is used."""
+        from datastore.store import LocalStore
+        from datastore.stores.registry import Stores
+
+        descriptions = {
+            name: self.describe_store(description)
+            for name, description in self.settings.stores.items()
+        }
+        return Stores(LocalStore(self.store_root), descriptions)
 
 
 def load_home(folder: Path) -> Home:

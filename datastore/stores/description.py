@@ -26,8 +26,8 @@ def _is_store_name(text: str) -> str:
 def _is_variable_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
         raise ValueError(
-            "not the name of an environment variable; the key itself is a secret and belongs into"
-            " the variable"
+            "not the name of an environment variable; what is secret itself belongs into the"
+            " variable, not here"
         )
     return text
 
@@ -39,11 +39,13 @@ def _is_prefix(text: str) -> str:
 
 
 def _is_endpoint(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an endpoint is the address of a server, https://s3.example.org")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an endpoint has no user, password or query: keys are secrets")
+    if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?/?", text):
+        # a user, a password or a query would be a secret, and is not repeated
+        raise ValueError(
+            "an endpoint is the address of a server and nothing else, https://s3.example.org:9000"
+        )
+    if urlsplit(text).port == 0:
+        raise ValueError("an endpoint's port is a number from 1 to 65535")
     return text.rstrip("/")
 
 
@@ -98,6 +100,12 @@ class S3Description(_Description):
     """How long the transfer of one file may take."""
     patience_s: Annotated[float, Field(ge=0)] = 30.0
     """How long a server that does not answer is tried again."""
+
+    @property
+    def key_variables(self) -> tuple[str, ...]:
+        """Names of the environment variables that hold secrets."""
+        names = (self.access_key_variable, self.secret_key_variable, self.session_token_variable)
+        return tuple(name for name in names if name is not None)
 
 
 StoreDescription = Annotated[LocalDescription | S3Description, Field(discriminator="kind")]
