@@ -17,6 +17,9 @@ from datastore.tables import Asset, AssetLocation, LocationProblem, Session, Sho
 PAGE: Final = 1000
 """Rows that are read at once; no transaction stays open between two pages."""
 
+MOST_LISTED: Final = 10_000
+"""Findings that a report lists one by one; of more it only says how many they are."""
+
 
 @dataclass(frozen=True)
 class Location:
@@ -113,13 +116,13 @@ def _by_verification(
         following = query.where(key > (page[-1].verified_at, page[-1].asset_id))
 
 
-def of_asset(session: Transaction, asset_id: int) -> list[tuple[str, Location]]:
-    """Return all copies of an asset with the names of their stores, those longest there first."""
+def of_asset(session: Transaction, asset_id: int) -> dict[str, Location]:
+    """Return all copies of an asset by the names of their stores."""
     query = _locations().where(AssetLocation.asset_id == asset_id).order_by(AssetLocation.store_id)
     rows = session.execute(
         query.join(Store, AssetLocation.store_id == Store.id).add_columns(Store.name)
     )
-    return [(name, Location(*values)) for *values, name in rows]
+    return {name: Location(*values) for *values, name in rows}
 
 
 def note_sound(session: Transaction, locations: Sequence[Location], at: datetime) -> None:
@@ -171,6 +174,19 @@ def note_quarantine(
     note_problem(session, location, "damaged", at)
     entry = {"sha256": location.sha256, "store": store_name, "detail": detail}
     audit.append(session, "asset.quarantine", entry, at)
+
+
+def note_repaired(
+    session: Transaction, location: Location, store_name: str, source: str, at: datetime
+) -> None:
+    """Note that a copy was restored, with an entry of the audit of its own."""
+    session.execute(
+        update(AssetLocation)
+        .where(*_is(location))
+        .values(verified_at=at, problem=None, problem_at=None)
+    )
+    entry = {"sha256": location.sha256, "store": store_name, "source": source}
+    audit.append(session, "asset.repair", entry, at)
 
 
 def _is(location: Location) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -8,6 +8,7 @@ files that are not sound say what is wrong until they are found sound again.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
@@ -20,6 +21,7 @@ from datastore.errors import AssetMissingError, StoreUnavailableError
 from datastore.store import LocalStore
 from datastore.stores._examination import Examined, Pace, examine_each
 from datastore.stores._locations import (
+    MOST_LISTED,
     Location,
     count_locations,
     find_store_id,
@@ -72,19 +74,24 @@ class VerificationReport:
         Files that are sound, and their size together.
     sound_again
         Those of them whose rows said until now that something was wrong.
+    counts
+        Files that are not sound, by what is wrong with them.
     findings
-        Files that are not sound.
+        Those one by one, the first ten thousand of them.
     """
 
     store: str
     verified: int = 0
     verified_bytes: int = 0
     sound_again: int = 0
+    counts: Counter[LocationProblem] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
-    def count(self, problem: LocationProblem) -> int:
-        """Return how many findings are of a kind."""
-        return sum(finding.problem == problem for finding in self.findings)
+    def add(self, finding: Finding) -> None:
+        """Add a file that is not sound."""
+        self.counts[finding.problem] += 1
+        if len(self.findings) < MOST_LISTED:
+            self.findings.append(finding)
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -93,9 +100,9 @@ class VerificationReport:
             "verified": self.verified,
             "verified_bytes": self.verified_bytes,
             "sound_again": self.sound_again,
-            "damaged": self.count("damaged"),
-            "unreadable": self.count("unreadable"),
-            "missing": self.count("missing"),
+            "damaged": self.counts["damaged"],
+            "unreadable": self.counts["unreadable"],
+            "missing": self.counts["missing"],
             "findings": [finding.to_json() for finding in self.findings],
         }
 
@@ -156,9 +163,9 @@ def verify(
                 report.verified_bytes += location.bytes
                 report.sound_again += location.problem is not None
             else:
-                report.findings.append(finding)
+                report.add(finding)
             if progress is not None:
-                progress(min(report.verified + len(report.findings), total), total)
+                progress(min(report.verified + report.counts.total(), total), total)
     finally:
         results.close()
         notes.commit()

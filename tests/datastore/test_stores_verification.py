@@ -21,43 +21,19 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import FixedClock
 from datastore.errors import StoreUnavailableError
 from datastore.store import LocalStore
-from datastore.stores.registry import register_store
 from datastore.stores.verification import verify
-from datastore.tables import Asset, AssetLocation, AuditEntry
+from datastore.tables import AssetLocation, AuditEntry
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
-
-LATER = NOW + timedelta(days=100)
-
-
-def store_files(catalogue: Catalogue, count: int, size: int = 1000) -> list[str]:
-    """Put files that were verified a day apart, the first one longest ago."""
-    hashes = []
-    with catalogue.writing() as session:
-        for number in range(count):
-            stored = catalogue.store.put_bytes(
-                hashlib.sha256(b"%d" % number).digest() * (size // 32)
-            )
-            register_asset(session, stored, "other", NOW + timedelta(days=number))
-            hashes.append(stored.sha256)
-    return hashes
-
-
-def verified(catalogue: Catalogue) -> dict[str, datetime]:
-    with catalogue.reading() as session:
-        rows = session.execute(
-            select(Asset.sha256, AssetLocation.verified_at).join(
-                AssetLocation, AssetLocation.asset_id == Asset.id
-            )
-        )
-        return {row.sha256: row.verified_at for row in rows}
-
-
-def flip_a_bit(path: Path, at: int = 17) -> bytes:
-    data = bytearray(path.read_bytes())
-    data[at] ^= 4
-    path.chmod(0o644)
-    path.write_bytes(data)
-    return bytes(data)
+from tests.support.stored_files import (
+    LATER,
+    actions,
+    add_replica,
+    flip_a_bit,
+    locations,
+    problems,
+    store_files,
+    verified,
+)
 
 
 def test_a_sound_store_is_dated_anew(catalogue: Catalogue) -> None:
@@ -247,23 +223,6 @@ def test_what_was_verified_counts_when_it_is_interrupted(sqlite_catalogue: Catal
     assert [dates[sha256] == LATER for sha256 in hashes] == [True, True, True, False, False]
 
 
-def problems(catalogue: Catalogue) -> dict[str, tuple[str, datetime]]:
-    """Return what the rows say is wrong, and since when."""
-    with catalogue.reading() as session:
-        rows = session.execute(
-            select(Asset.sha256, AssetLocation.problem, AssetLocation.problem_at)
-            .join(AssetLocation, AssetLocation.asset_id == Asset.id)
-            .where(AssetLocation.problem.is_not(None))
-        )
-        return {row.sha256: (row.problem, row.problem_at) for row in rows}
-
-
-def actions(catalogue: Catalogue) -> list[str]:
-    with catalogue.reading() as session:
-        assert audit.verify(session) == []
-        return list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
-
-
 def test_rows_say_what_is_wrong_until_the_file_is_sound_again(catalogue: Catalogue) -> None:
     bad, gone, _ = store_files(catalogue, 3)
     store = catalogue.store
@@ -271,12 +230,14 @@ def test_rows_say_what_is_wrong_until_the_file_is_sound_again(catalogue: Catalog
     flip_a_bit(store.path(bad))
     store.path(gone).unlink()
     verify(catalogue, store, clock=FixedClock(LATER))
-    expected = {bad: ("damaged", LATER), gone: ("missing", LATER)}
+    expected = {bad: "damaged", gone: "missing"}
     assert problems(catalogue) == expected
+    assert {locations(catalogue)[sha256].problem_at for sha256 in expected} == {LATER}
     again = LATER + timedelta(days=1)
     # found anew, but known: nothing is noted a second time
     assert len(verify(catalogue, store, clock=FixedClock(again)).findings) == 2
     assert problems(catalogue) == expected
+    assert {locations(catalogue)[sha256].problem_at for sha256 in expected} == {LATER}
     assert sorted(actions(catalogue)) == ["asset.problem", "asset.quarantine"]
     for data in sound.values():
         store.put_bytes(data)
@@ -293,10 +254,10 @@ def test_known_problems_take_nothing_of_a_limit(catalogue: Catalogue) -> None:
     for sha256 in hashes[:3]:
         catalogue.store.path(sha256).unlink()
         catalogue.store.path(sha256).mkdir()
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).count("unreadable") == 3
+    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).counts["unreadable"] == 3
     again = FixedClock(LATER + timedelta(days=1))
     report = verify(catalogue, catalogue.store, clock=again, limit=2)
-    assert (report.verified, report.count("unreadable")) == (2, 3)
+    assert (report.verified, report.counts["unreadable"]) == (2, 3)
 
 
 def test_a_store_that_is_not_mounted_says_nothing_of_its_files(
@@ -309,21 +270,15 @@ def test_a_store_that_is_not_mounted_says_nothing_of_its_files(
     assert problems(catalogue) == {}
     # lost for good: the folder is made anew
     (tmp_path / "store" / "sha256").mkdir(parents=True)
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).count("missing") == 2
+    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).counts["missing"] == 2
 
 
 def test_another_store_has_rows_of_its_own(catalogue: Catalogue, tmp_path: Path) -> None:
-    first, second = store_files(catalogue, 2)
-    replica = LocalStore(tmp_path / "replica", "replica")
-    for sha256 in (first, second):
-        replica.put_bytes(catalogue.store.read_bytes(sha256))
-    with catalogue.writing() as session:
-        register_store(session, replica, NOW)
-        for asset_id in (1, 2):
-            session.add(AssetLocation(asset_id=asset_id, store_id=2, verified_at=NOW))
+    _, second = store_files(catalogue, 2)
+    replica = add_replica(catalogue, tmp_path / "replica")
     flip_a_bit(replica.path(second))
     report = verify(catalogue, replica, clock=FixedClock(LATER))
-    assert (report.store, report.verified, report.count("damaged")) == ("replica", 1, 1)
+    assert (report.store, report.verified, report.counts["damaged"]) == ("replica", 1, 1)
     assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).verified == 2
 
 
