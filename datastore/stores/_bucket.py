@@ -286,11 +286,10 @@ def open_bucket(
         },
         credential_provider=lambda: credential,
     )
-    where = "" if description.endpoint is None else f" at {description.endpoint}"
-    path = f"/{description.prefix}" if description.prefix else ""
-    place = f"s3://{description.bucket}{path}{where}"
     secrets = (credential["access_key_id"], credential["secret_access_key"])
-    return Bucket(objects, place, tuple(filter(None, (*secrets, credential.get("token")))))
+    return Bucket(
+        objects, description.place, tuple(filter(None, (*secrets, credential.get("token"))))
+    )
 
 
 def checksum_header(data: bytes) -> dict[str, str]:

@@ -74,6 +74,11 @@ class LocalDescription(_Description):
     root: Path
     """Relative to the home."""
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return str(self.root)
+
 
 class S3Description(_Description):
     """A bucket of a server that speaks S3."""
@@ -100,6 +105,13 @@ class S3Description(_Description):
     """How long the transfer of one file may take."""
     patience_s: Annotated[float, Field(ge=0)] = 30.0
     """How long a server that does not answer is tried again."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        path = f"/{self.prefix}" if self.prefix else ""
+        where = "" if self.endpoint is None else f" at {self.endpoint}"
+        return f"s3://{self.bucket}{path}{where}"
 
     @property
     def key_variables(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from datastore.locks import lock_until_commit
 from datastore.store import LOCAL_STORE, LocalStore
 from datastore.stores.description import LocalDescription, S3Description, StoreDescription
 from datastore.stores.policy import Policy, policy_of
-from datastore.stores.protocol import AssetStore
+from datastore.stores.protocol import AssetStore, StoreKind
 from datastore.tables import Store
 
 _SIGN = "agetrace-store"
@@ -61,6 +61,16 @@ class Stores(Mapping[str, AssetStore]):
                 )
             self._opened[name] = open_store(name, self.descriptions[name])
         return self._opened[name]
+
+    def kind(self, name: str) -> StoreKind:
+        """Return a store's kind; opens none."""
+        return "local" if name == LOCAL_STORE else self.descriptions[name].kind
+
+    def place(self, name: str) -> str:
+        """Return where a store is, for people; opens none."""
+        if name == LOCAL_STORE:
+            return self._opened[name].place
+        return self.descriptions[name].place
 
     def __contains__(self, name: object) -> bool:
         """Return whether the settings have a store of this name; opens none."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, Literal, get_args
+from typing import BinaryIO, get_args
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
+from datastore.clocks import FixedClock
 from datastore.errors import StoreSettingsError, StoreUnavailableError
 from datastore.store import LOCAL_STORE, LocalStore, StoredFile
 from datastore.stores.description import ALL_ROLES, LocalDescription
@@ -24,15 +25,6 @@ from datastore.tables import Asset, AssetLocation, AssetRole, AuditEntry, Store
 from tests.support.catalogue_rows import NOW
 
 LATER = NOW + timedelta(days=1)
-
-
-class FixedClock:
-    """A civil clock that stands."""
-
-    source: Literal["simulated"] = "simulated"
-
-    def now(self) -> datetime:
-        return LATER
 
 
 @pytest.fixture
@@ -68,7 +60,7 @@ def run(
         sources if sources is not None else own,
         target,
         keeps=keeps,
-        clock=FixedClock(),
+        clock=FixedClock(LATER),
         limit=limit,
     )
 
@@ -95,7 +87,7 @@ def test_every_asset_gets_a_copy_that_is_dated(catalogue: Catalogue, vault: Loca
         {LOCAL_STORE: catalogue.store},
         vault,
         keeps=ALL_ROLES,
-        clock=FixedClock(),
+        clock=FixedClock(LATER),
         progress=lambda done, total: seen.append((done, total)),
     )
 
@@ -285,7 +277,7 @@ def test_the_rate_is_kept(sqlite_catalogue: Catalogue, vault: LocalStore) -> Non
         {LOCAL_STORE: sqlite_catalogue.store},
         vault,
         keeps=ALL_ROLES,
-        clock=FixedClock(),
+        clock=FixedClock(LATER),
         bytes_per_s=800_000,
     )
 
