@@ -55,7 +55,7 @@ SHARE_WITHOUT_TIME = 0.1
 """Of the natural images alone."""
 CODE_VERSION = "synthetic"
 RAW_BYTES = 24_000_000
-_CACHE_KIB = 1_200_000
+_CACHE_KIB = 1_000_000
 _FILLED_TABLES = (
     *("shot", "shot_event", "shot_status", "asset", "asset_location", "frame_measures", "verdict"),
 )
