@@ -7,14 +7,16 @@ names it is flushed too. What has its final name is therefore whole, whatever wa
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -206,6 +208,35 @@ class LocalStore:
         sync_folder(damaged.parent)
         return str(kept)
 
+    def set_aside_unused(self, sha256: str, untouched_since: datetime) -> str | None:
+        """Move a file that nobody seems to need out of the way, and return where it lies then.
+
+        Whoever puts the same bytes at this moment either marks the file as wanted before, or puts
+        it anew afterwards.
+
+        Parameters
+        ----------
+        sha256
+            The file.
+        untouched_since
+            A file that was put, or put again, at this time or later stays.
+
+        Returns
+        -------
+        str or None
+            None where the file stays or is not there.
+        """
+        with self._naming(alone=True):
+            try:
+                status = self.path(sha256).stat()
+            except FileNotFoundError:
+                return None
+            # a link of an old file is new itself, and only the second time tells
+            touched_s = max(status.st_mtime, status.st_ctime)
+            if touched_s >= untouched_since.timestamp():
+                return None
+            return self.set_aside(sha256)
+
     def set_aside_before(self, sha256: str) -> list[Path]:
         """Return where damaged files of this name lie, the oldest first."""
         name = self.path(sha256).name
@@ -240,13 +271,24 @@ class LocalStore:
         older_than_s
             Files that were written to more recently are left alone: they may be in work.
         """
-        if not self._unfinished.is_dir():
-            return 0
-        oldest = time.time() - older_than_s
-        stale = [file for file in self._unfinished.iterdir() if file.stat().st_mtime <= oldest]
+        stale = self.unfinished(older_than_s)
         for file in stale:
             file.unlink(missing_ok=True)
         return len(stale)
+
+    def unfinished(self, older_than_s: float) -> list[Path]:
+        """Return what killed processes left unfinished; see `discard_unfinished`."""
+        if not self._unfinished.is_dir():
+            return []
+        oldest = time.time() - older_than_s
+        stale = []
+        for file in self._unfinished.iterdir():
+            # it may be finished meanwhile
+            with suppress(FileNotFoundError):
+                # an old file that is on its way into the store was linked there only now
+                if file.stat().st_ctime <= oldest:
+                    stale.append(file)
+        return stale
 
     def _put_copy(self, source: BinaryIO, expected: str | None, name: str) -> StoredFile:
         with self._unfinished_file() as (partial, target):
@@ -281,17 +323,38 @@ class LocalStore:
         """Give a flushed file its final name, once, and flush the folder."""
         final = self.path(sha256)
         self._make_folder(final.parent)
-        try:
-            os.link(partial, final)
-        except FileExistsError:
-            if not self._is_sound(final, sha256):
-                self.set_aside(sha256)
+        with self._naming():
+            try:
+                os.link(partial, final)
+            except FileExistsError:
+                if self._is_sound(final, sha256):
+                    self._mark_wanted(final)
+                else:
+                    self.set_aside(sha256)
+                    partial.rename(final)
+            except OSError as error:
+                if error.errno not in _NO_LINK:
+                    raise
                 partial.rename(final)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            partial.rename(final)
         sync_folder(final.parent)
+
+    @contextmanager
+    def _naming(self, *, alone: bool = False) -> Iterator[None]:
+        """Let many give names to files at once, or one take names away `alone`."""
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # network file systems may lock no folder; there, the age of unused files must do
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @staticmethod
+    def _mark_wanted(final: Path) -> None:
+        # a file of another account's making cannot be marked by us
+        with suppress(PermissionError):
+            os.utime(final)
 
     @staticmethod
     def _is_sound(final: Path, sha256: str) -> bool:

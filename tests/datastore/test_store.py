@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -253,6 +253,70 @@ def test_what_kill_leaves_under_a_final_name_is_whole(store: LocalStore) -> None
     unfinished = files_under(store.root / "unfinished")
     assert store.discard_unfinished(older_than_s=0) == len(unfinished)
     assert files_under(store.root / "unfinished") == []
+
+
+def test_an_unused_file_is_set_aside_only_while_nobody_puts_it_again(store: LocalStore) -> None:
+    stored = store.put_bytes(b"frame")
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    assert store.set_aside_unused(stored.sha256, before) is None
+    time.sleep(0.05)
+    later = datetime.now(UTC)
+    time.sleep(0.05)
+    # it was there already, but somebody wants it from now on
+    store.put_bytes(b"frame")
+    assert store.set_aside_unused(stored.sha256, later) is None
+    kept = store.set_aside_unused(stored.sha256, datetime.now(UTC) + timedelta(seconds=1))
+    assert kept is not None
+    assert Path(kept).read_bytes() == b"frame"
+    assert not store.contains(stored.sha256)
+    assert store.set_aside_unused(stored.sha256, datetime.now(UTC)) is None
+    assert store.put_bytes(b"frame") == stored
+    assert store.contains(stored.sha256)
+
+
+def test_an_old_file_that_was_linked_only_now_is_as_good_as_new(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    spooled = tmp_path / "frame.dng"
+    spooled.write_bytes(b"frame")
+    os.utime(spooled, (1e9, 1e9))
+    stored = store.put_file(spooled, keep_source=False)
+    assert store.set_aside_unused(stored.sha256, datetime.now(UTC) - timedelta(hours=1)) is None
+    (store.root / "unfinished" / "partial").hardlink_to(spooled)
+    assert store.discard_unfinished(older_than_s=3600) == 0
+    assert store.discard_unfinished(older_than_s=0) == 1
+
+
+PUT_AGAIN = """
+import random, sys, time
+from pathlib import Path
+from datastore.store import LocalStore
+
+store = LocalStore(Path(sys.argv[1]))
+generator = random.Random(3)
+for count in range(40):
+    time.sleep(generator.uniform(0.0, 0.1))
+    started_s = time.monotonic()
+    stored = store.put_bytes(b"frame")
+    is_there = store.contains(stored.sha256)
+    # a processor that was busy elsewhere lets any time pass in between
+    if not is_there and time.monotonic() - started_s < 0.04:
+        sys.exit(f"it was gone after put {count}")
+"""
+
+
+def test_whoever_puts_a_file_while_it_is_set_aside_has_it(store: LocalStore) -> None:
+    sha256 = store.put_bytes(b"frame").sha256
+    count = 0
+    with subprocess.Popen(
+        [sys.executable, "-c", PUT_AGAIN, store.root], stderr=subprocess.PIPE, text=True
+    ) as child:
+        while child.poll() is None:
+            unused_since = datetime.now(UTC) - timedelta(seconds=0.05)
+            count += store.set_aside_unused(sha256, unused_since) is not None
+        assert child.stderr is not None
+        assert child.returncode == 0, child.stderr.read()
+    assert count > 3
 
 
 def test_free_space_is_what_the_disk_says_even_before_the_first_put(store: LocalStore) -> None:
