@@ -52,7 +52,7 @@ def read_store_description(name: str, content: dict[str, Any]) -> StoreDescripti
         settings = Settings.model_validate({"stores": {name: content}})
     except ValidationError as error:
         problems = describe_problems(error)
-        for loc in (f"stores.{name}.{content['kind']}.", f"stores.{name}."):
+        for loc in (f"stores.{name}.{content['kind']}.", f"stores.{name}.", "[key]: "):
             problems = problems.replace(loc, "")
         raise StoreSettingsError(f"the store {name!r} cannot be: {problems}") from None
     return settings.stores[name]
@@ -142,7 +142,10 @@ def _same_disk(one: Path, other: Path) -> bool:
 def _append(home: Home, name: str, description: StoreDescription) -> None:
     path = home.folder / SETTINGS_NAME
     text = path.read_text(encoding="utf-8")
-    fields = description.model_dump(mode="json", exclude_defaults=True)
+    fields = {
+        "kind": description.kind,
+        **description.model_dump(mode="json", exclude_defaults=True),
+    }
     section = "".join(
         f"{field} = {json.dumps(value, ensure_ascii=False)}\n" for field, value in fields.items()
     )

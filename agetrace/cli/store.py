@@ -128,7 +128,10 @@ def list_stores(context: typer.Context, as_json: JsonOption = False) -> None:
     Example: agetrace store list
     """
     with catalogue_of(context) as (home, catalogue):
-        print_records(_records(catalogue, home.open_stores()), _COLUMNS, as_json=as_json)
+        records = list(_records(catalogue, home.open_stores()))
+    if not as_json:
+        records = [{**record, "keeps": _roles(record["keeps"])} for record in records]
+    print_records(records, _COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -214,6 +217,12 @@ def _show(report: ReplicationReport) -> None:
         print_records((failure.to_json() for failure in report.failures), columns)
     if report.stopped is not None:
         say(f"{report.store}: stopped: {report.stopped}")
+
+
+def _roles(keeps: list[str] | None) -> str:
+    from datastore.stores.description import ALL_ROLES
+
+    return "all" if keeps == sorted(ALL_ROLES) else " ".join(keeps or [])
 
 
 def _records(catalogue: Catalogue, stores: Stores) -> Iterator[dict[str, Any]]:

@@ -50,12 +50,14 @@ def _is_endpoint(text: str) -> str:
 
 
 def _are_distinct(roles: tuple[AssetRole, ...]) -> tuple[AssetRole, ...]:
+    if not roles:
+        raise ValueError("a store keeps at least one role")
     return tuple(dict.fromkeys(roles))
 
 
 StoreName = Annotated[str, AfterValidator(_is_store_name)]
 VariableName = Annotated[str, AfterValidator(_is_variable_name)]
-Roles = Annotated[tuple[AssetRole, ...], Field(min_length=1), AfterValidator(_are_distinct)]
+Roles = Annotated[tuple[AssetRole, ...], AfterValidator(_are_distinct)]
 
 ALL_ROLES: tuple[AssetRole, ...] = get_args(AssetRole)
 
