@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,25 +29,31 @@ class FileGroup:
     files: tuple[Path, ...]
 
 
-def walk(folder: Path) -> tuple[list[FileGroup], list[ImportEntry]]:
-    """Return the groups of image files below a folder, and the entries of files that are none.
+def walk(folder: Path) -> Iterator[FileGroup | ImportEntry]:
+    """Give the groups of image files below a folder, and the entries of files that are none.
 
     Links are not followed: they may lead anywhere.
     """
-    groups: list[FileGroup] = []
-    passed_over: list[ImportEntry] = []
-    for place, folders, names in os.walk(folder):
+    refused: list[ImportEntry] = []
+
+    def refuse(error: OSError) -> None:
+        name = printable(Path(error.filename).relative_to(folder))
+        sentence = f"The folder cannot be read: {error.strerror}."
+        refused.append(ImportEntry(name, "unreadable", sentence))
+
+    for place, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
+        yield from refused
+        refused.clear()
         images: list[Path] = []
         for path in (Path(place) / name for name in sorted(names)):
-            reason = _why_not(path)
-            if reason is None:
+            entry = _passed_over(path, folder)
+            if entry is None:
                 images.append(path)
             elif not _is_sidecar(path, names):
-                name = printable(path.relative_to(folder))
-                passed_over.append(ImportEntry(name, "skipped", f"The file {reason}."))
-        groups.extend(_grouped(images))
-    return groups, passed_over
+                yield entry
+        yield from _grouped(images)
+    yield from refused
 
 
 def is_jpeg_name(path: Path) -> bool:
@@ -60,18 +67,20 @@ def printable(path: Path) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def _why_not(path: Path) -> str | None:
-    """Return why a file is not taken for an image, None for one that is."""
-    if path.is_symlink():
-        return "is a link"
-    if not path.is_file():
-        return "is no regular file"
-    if path.suffix.lower() in _JPEG_SUFFIXES | _MOSAIC_SUFFIXES:
-        return None
+def _passed_over(path: Path, folder: Path) -> ImportEntry | None:
+    """Return the entry of a file that is not taken for an image, None for one that is."""
+    name = printable(path.relative_to(folder))
     try:
-        return None if begins_like_image(path) else "is no image"
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            return ImportEntry(name, "skipped", "The file is a link.")
+        if not stat.S_ISREG(mode):
+            return ImportEntry(name, "skipped", "The file is no regular file.")
+        if path.suffix.lower() in _JPEG_SUFFIXES | _MOSAIC_SUFFIXES or begins_like_image(path):
+            return None
     except OSError as error:
-        return f"cannot be read: {error.strerror}"
+        return ImportEntry(name, "unreadable", f"The file cannot be read: {error.strerror}.")
+    return ImportEntry(name, "skipped", "The file is no image.")
 
 
 def _is_sidecar(path: Path, names: list[str]) -> bool:

@@ -1,39 +1,64 @@
 """The import of a folder: every file ends in the store with a verdict, or in the report.
 
-Owns the order of things: bytes into the store first, rows after, one transaction for each shot. So
-an import can be interrupted anywhere and run again, and adds nothing twice.
+Owns the order of things: bytes into the store first, rows after, one transaction for a batch of
+shots. So an import can be interrupted anywhere and run again: it goes on in the same session, and
+adds nothing twice.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from sqlalchemy.orm import Session as Transaction
-
-from datastore import audit
-from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
-from datastore.clocks import CivilClock
-from datastore.errors import AssetCorruptError, DatastoreError, RequestError
-from datastore.frames import DecodingWorker, ExpectedFile, Finding, FrameError
-from datastore.importing import _rows
-from datastore.importing._facts import CameraIdentity, shot_facts
-from datastore.importing._files import FileGroup, is_jpeg_name, printable, walk
-from datastore.importing._options import ImportOptions, file_options, folder_options
-from datastore.importing._report import ImportEntry, ImportReport, Outcome
-from datastore.importing._rows import ImportedFile
-from datastore.metadata import FileMetadata, MetadataReader
-from datastore.tables import Session, SessionEvent, Verdict
+from datastore.clocks import CivilClock, Deadline
+from datastore.errors import DatastoreError, RequestError
+from datastore.importing._batch import BatchWriter, ReadGroup, known_entry
+from datastore.importing._files import printable
+from datastore.importing._known import KnownFile, find_by_hash, find_by_place
+from datastore.importing._mapping import Mapping, open_layout
+from datastore.importing._options import ImportOptions
+from datastore.importing._plan import Plan, PlannedGroup, require_listed_files
+from datastore.importing._reading import GroupReader, GroupReaders, Readers, processors
+from datastore.importing._report import SETTLED, ImportEntry, ImportReport, Outcome
+from datastore.importing._schemes import add_missing_scheme, find_scenes, timeslots_of
 
 Progress = Callable[[int, int], None]
-_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+EachEntry = Callable[[ImportEntry], None]
+
+_BATCH_GROUPS = 32
+_BATCH_S = 2.0
+_LOOKED_UP_AT_ONCE = 64
+_MOST_READERS = 8
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One group on its way, or the entries of what need not be read.
+
+    Attributes
+    ----------
+    groups
+        How far it brings the import, in groups.
+    planned, begun_at
+        What is to be read, and when that was decided.
+    read
+        The same after reading.
+    entries
+        What is settled without reading.
+    """
+
+    groups: int
+    planned: PlannedGroup | None = None
+    begun_at: datetime | None = None
+    read: ReadGroup | None = None
+    entries: tuple[ImportEntry, ...] = ()
 
 
 def import_folder(
@@ -42,13 +67,20 @@ def import_folder(
     options: ImportOptions,
     *,
     clock: CivilClock,
+    mapping: Mapping | None = None,
+    facts: Path | None = None,
+    verify: bool = False,
+    processes: int | None = None,
     progress: Progress | None = None,
+    each: EachEntry | None = None,
     scratch: Path | None = None,
 ) -> ImportReport:
     """Import every image file of a folder and the folders in it.
 
     Files that are damaged, or contradict what was declared, are quarantined with the reason and
-    kept. Files that the catalogue has already are left alone, so importing again adds nothing.
+    kept. Bytes that the catalogue has already are left alone but for a reference to the place where
+    they lie; a file that is declared to be of another camera, kind or timeslot than the same bytes
+    were before is refused, and their shot quarantined.
 
     Parameters
     ----------
@@ -60,249 +92,235 @@ def import_folder(
         What is declared of all files; sidecars in the folders and beside the files say more.
     clock
         Dates the session and its events.
+    mapping
+        Layout of a published data set; its timeslot scheme is added if the catalogue has none of
+        this name. Files that do not fit it are skipped.
+    facts
+        CSV of facts about files; they count before everything else declared.
+    verify
+        Read every file, also those that were imported from this place before and have neither
+        another size nor a later time of change.
+    processes
+        How many files are decoded at once; one for each processor, at most eight, otherwise.
     progress
         Called with the number of groups of files that are done, and of all.
+    each
+        Called with the entry of every file, once what it says is committed.
     scratch
         Folder for names under which stored files are decoded; the system's otherwise.
 
     Raises
     ------
     RequestError
-        If there is no such folder, or options or a sidecar are malformed.
+        If there is no such folder, or options, a sidecar, the mapping or a table are malformed or
+        contradict the catalogue; nothing was changed.
     StoreFullError
         If the disk is full; what was imported stays, and importing again goes on from there.
     """
+    folder = _existing(folder)
+    layout = open_layout(mapping, timeslots_of(catalogue, mapping), facts)
+    require_listed_files(folder, layout)
+    plan = Plan(folder, options, layout)
+    scenes: set[str] = set()
+    total = 0
+    for found in plan.everything():
+        if isinstance(found, PlannedGroup):
+            total += 1
+            if found.declared.options.scene is not None:
+                scenes.add(found.declared.options.scene)
+    scene_ids = find_scenes(catalogue, scenes)
+    add_missing_scheme(catalogue, mapping, clock.now())
+    writer = BatchWriter(catalogue, folder, clock, scene_ids, _lineage(plan, mapping, facts))
+    importing = _Importing(catalogue, plan, writer, clock, verify=verify, each=each)
+    count = processes or min(processors(), _MOST_READERS)
+    with ExitStack() as resources:
+        readers = _open_readers(catalogue, count, scratch, resources)
+        importing.run(readers, count, progress, total)
+    return importing.report()
+
+
+def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise RequestError(f"{folder} is no folder: name the folder that holds the files")
-    groups, entries = walk(folder)
-    # a camera is registered with the first file of its own, best one that tells its dimensions
-    groups.sort(key=lambda group: is_jpeg_name(group.files[0]))
-    group_options = _options_of(folder, groups, options)
-    with _Importer(catalogue, folder, clock, scratch) as importer:
-        for done, (group, declared) in enumerate(zip(groups, group_options, strict=True)):
-            if progress is not None:
-                progress(done, len(groups))
-            entries += importer.add(group, declared)
-        if progress is not None:
-            progress(len(groups), len(groups))
-        session = importer.complete()
-    ordered = tuple(sorted(entries, key=lambda entry: entry.path))
-    return ImportReport(session, ordered, importer.without_camera)
+    return folder.resolve()
 
 
-def _options_of(
-    folder: Path, groups: list[FileGroup], options: ImportOptions
-) -> list[ImportOptions]:
-    """Return the options of every group; all sidecars are read before any work begins."""
-    of_folder: dict[Path, ImportOptions] = {}
-
-    def within(place: Path) -> ImportOptions:
-        if place not in of_folder:
-            around = options if place == folder else within(place.parent)
-            of_folder[place] = folder_options(place, around)
-        return of_folder[place]
-
-    return [file_options(group.files[0], within(group.files[0].parent)) for group in groups]
+def _lineage(plan: Plan, mapping: Mapping | None, facts: Path | None) -> dict[str, object]:
+    """Return what the session's first event tells of how the folder was read."""
+    lineage: dict[str, object] = {"folder": printable(plan.folder)}
+    if mapping is not None:
+        lineage |= {"mapping": mapping.name, "mapping_sha256": mapping.sha256}
+    if facts is not None:
+        lineage["facts"] = printable(facts)
+    return lineage
 
 
-class _Importer:
-    """One run of an import; its session's row is written with the first new shot."""
+def _open_readers(
+    catalogue: Catalogue, count: int, scratch: Path | None, resources: ExitStack
+) -> GroupReaders:
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+    place = resources.enter_context(tempfile.TemporaryDirectory(prefix="import-", dir=scratch))
+
+    def is_known(sha256: str) -> bool:
+        with catalogue.reading() as session:
+            return sha256 in find_by_hash(session, [sha256])
+
+    readers = []
+    for number in range(count):
+        names = Path(place) / str(number)
+        names.mkdir()
+        readers.append(GroupReader(catalogue.store, is_known, names))
+    pool = GroupReaders(readers)
+    resources.callback(pool.close)
+    return pool
+
+
+class _Importing:
+    """One run of an import."""
 
     def __init__(
-        self, catalogue: Catalogue, folder: Path, clock: CivilClock, scratch: Path | None
-    ) -> None:
-        self.without_camera = 0
-        self._catalogue = catalogue
-        self._folder = folder
-        self._clock = clock
-        self._scratch = scratch
-        self._resources = ExitStack()
-        self._session: tuple[int, str] | None = None
-        self._sequence = 0
-        self._added: list[str] = []
-
-    def __enter__(self) -> Self:
-        if self._scratch is not None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-        place = tempfile.TemporaryDirectory(prefix="import-", dir=self._scratch)
-        self._names = Path(self._resources.enter_context(place))
-        self._worker = self._resources.enter_context(DecodingWorker())
-        self._reader = self._resources.enter_context(MetadataReader())
-        return self
-
-    def __exit__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        catalogue: Catalogue,
+        plan: Plan,
+        writer: BatchWriter,
+        clock: CivilClock,
+        *,
+        verify: bool,
+        each: EachEntry | None,
     ) -> None:
-        self._resources.close()
-        if error is not None and self._session is not None:
-            # a full disk, which may be the reason, also refuses this row
-            with suppress(DatastoreError):
-                self._end("aborted", {"reason": str(error) or type(error).__name__})
+        self._catalogue = catalogue
+        self._plan = plan
+        self._writer = writer
+        self._clock = clock
+        self._verify = verify
+        self._each = each
+        self._counts: Counter[Outcome] = Counter()
+        self._refused: list[ImportEntry] = []
+        self._session: str | None = None
 
-    def add(self, group: FileGroup, options: ImportOptions) -> list[ImportEntry]:
-        """Import the files of one group that are not known yet."""
-        entries: list[ImportEntry] = []
-        new: list[ImportedFile] = []
-        shot: tuple[int, str] | None = None
-        for path in group.files:
-            try:
-                sha256 = _sha256(path)
-                known = self._find_shot(sha256)
-                if known is not None:
-                    shot = known
-                    reason = "The catalogue has it already."
-                    entries.append(self._entry(path, "already", reason, known[1]))
-                elif all(file.stored.sha256 != sha256 for file in new):
-                    new.append(self._examined(path, sha256, options))
-            except (OSError, AssetCorruptError) as error:
-                reason = f"The file cannot be read, or changed meanwhile: {error}"
-                entries.append(self._entry(path, "unreadable", reason))
-        if not new:
-            return entries
-        if shot is not None:
-            return entries + self._add_to_shot(shot, tuple(new))
-        if len(new) == 2 and not _same_release(new[0].metadata, new[1].metadata):
-            return entries + self._add_shot((new[0],), options) + self._add_shot((new[1],), options)
-        return entries + self._add_shot(tuple(new), options)
+    def run(self, readers: GroupReaders, count: int, progress: Progress | None, total: int) -> None:
+        """Import everything that the plan names."""
 
-    def complete(self) -> str | None:
-        """End the session, if there is one, and return its UUID."""
-        if self._session is None:
-            return None
-        self._end("completed", {"shots": self._sequence})
-        return self._session[1]
+        def read(step: _Step) -> _Step:
+            if step.planned is None or step.begun_at is None:
+                return step
+            files = tuple(readers.read(step.planned))
+            return replace(step, read=ReadGroup(step.planned.declared, files, step.begun_at))
 
-    def _end(self, name: str, detail: dict[str, object]) -> None:
-        assert self._session is not None
-        session_id, uuid = self._session
-        at = self._clock.now()
-        with self._catalogue.writing() as session:
-            session.add(SessionEvent(session_id=session_id, name=name, at=at, detail=detail))
-            entry = {
-                "session": uuid,
-                "end": name,
-                "shots": self._sequence,
-                "assets_sha256": content_sha256(sorted(self._added)),
-            }
-            audit.append(session, "import.folder", entry, at)
-
-    def _find_shot(self, sha256: str) -> tuple[int, str] | None:
-        with self._catalogue.reading() as session:
-            return _rows.find_shot(session, sha256)
-
-    def _examined(self, path: Path, sha256: str, options: ImportOptions) -> ImportedFile:
-        """Store a file, then look into the store's copy, which nobody changes any more."""
-        stored = self._catalogue.store.put_file(path, sha256=sha256)
-        # under a name of our own: nothing that a stranger wrote reaches a decoder's command line
-        suffix = path.suffix.lower()
-        name = self._names / f"file{suffix if _SUFFIX.fullmatch(suffix) else ''}"
-        name.symlink_to(self._catalogue.store.path(sha256).absolute())
+        threads: Readers[_Step, _Step] = Readers(read, count)
+        pending: list[ReadGroup] = []
+        done = 0
         try:
-            findings: list[Finding] = []
-            try:
-                metadata = self._reader.read(name)
-            except FrameError as error:
-                metadata = FileMetadata(reader="none")
-                sentence = f"Its metadata cannot be read: {error}."
-                findings.append(Finding("unreadable-metadata", {}, sentence))
-            facts = shot_facts(metadata, options, path.name)
-            examination = self._worker.examine_file(name, self._expected(facts.camera))
+            _tell(progress, done, total)
+            due = Deadline.after(_BATCH_S)
+            for step in threads.results(self._steps()):
+                self._settle(step.entries)
+                if step.read is not None:
+                    pending.append(step.read)
+                if len(pending) >= _BATCH_GROUPS or (pending and due.remaining() <= 0):
+                    self._commit(pending)
+                    due = Deadline.after(_BATCH_S)
+                if step.groups:
+                    done += step.groups
+                    _tell(progress, done, max(done, total))
+            self._commit(pending)
+            self._session = self._writer.complete()
+        except BaseException as error:
+            # a full disk, which may be the reason, also refuses these rows
+            with suppress(DatastoreError):
+                self._commit(pending)
+                self._writer.abort(str(error) or type(error).__name__)
+            raise
         finally:
-            name.unlink()
-        return ImportedFile(path, stored, metadata, examination, (*examination.findings, *findings))
+            threads.close()
 
-    def _expected(self, identity: CameraIdentity | None) -> ExpectedFile:
-        if identity is None:
-            return ExpectedFile()
+    def report(self) -> ImportReport:
+        """Return what became of the files."""
+        refused = tuple(sorted(self._refused, key=lambda entry: entry.path))
+        return ImportReport(
+            self._session,
+            dict(self._counts),
+            refused,
+            self._writer.without_camera,
+            self._writer.without_time,
+            self._writer.within_interval,
+        )
+
+    def _steps(self) -> Iterator[_Step]:
+        """Give what is to be done; what was imported from its place before needs no reading."""
+        stream = self._plan.in_order()
+        while chunk := list(islice(stream, _LOOKED_UP_AT_ONCE)):
+            known = {} if self._verify else self._known_places(chunk)
+            for found in chunk:
+                if isinstance(found, ImportEntry):
+                    yield _Step(0, entries=(found,))
+                    continue
+                entries = self._unchanged(found, known)
+                if entries is None:
+                    yield _Step(1, planned=found, begun_at=self._clock.now())
+                else:
+                    yield _Step(1, entries=entries)
+
+    def _known_places(self, chunk: list[PlannedGroup | ImportEntry]) -> dict[str, list[KnownFile]]:
+        paths = [
+            self._name(path)
+            for group in chunk
+            if isinstance(group, PlannedGroup)
+            for path in group.files
+        ]
         with self._catalogue.reading() as session:
-            camera = _rows.find_camera(session, identity)
-            return (
-                ExpectedFile()
-                if camera is None
-                else ExpectedFile(width=camera.width, height=camera.height)
-            )
+            return find_by_place(session, printable(self._plan.folder), paths)
 
-    def _add_shot(
-        self, files: tuple[ImportedFile, ...], options: ImportOptions
-    ) -> list[ImportEntry]:
-        facts = shot_facts(files[0].metadata, options, files[0].path.name)
-        at = self._clock.now()
-        with self._catalogue.writing() as session:
-            session_id, uuid = self._session or self._start_session(session)
-            camera_id = _rows.camera_of(session, facts, options, files[0], at)
-            shot = _rows.add_shot(
-                session,
-                _rows.Place(session_id, self._sequence + 1, camera_id, self._folder),
-                files,
-                facts,
-                options,
-                at,
-            )
-            verdict = _rows.add_verdict(session, shot.id, files, facts.findings, at)
-        self._session = session_id, uuid
-        self._sequence += 1
-        self.without_camera += camera_id is None and verdict.verdict == "accepted"
-        return self._new_entries(files, verdict, shot.uuid)
+    def _unchanged(
+        self, group: PlannedGroup, known: dict[str, list[KnownFile]]
+    ) -> tuple[ImportEntry, ...] | None:
+        """Return the entries of a group whose files were all imported from their places before."""
+        entries = []
+        for path in group.files:
+            name = self._name(path)
+            same = [file for file in known.get(name, ()) if _is_unchanged(path, file)]
+            if len(same) != 1:
+                return None
+            entries.append(known_entry(name, same[0], group.declared, is_here=True))
+        return tuple(entries)
 
-    def _add_to_shot(
-        self, shot: tuple[int, str], files: tuple[ImportedFile, ...]
-    ) -> list[ImportEntry]:
-        """Add the other file of a shot that was imported before."""
-        shot_id, shot_uuid = shot
-        at = self._clock.now()
-        with self._catalogue.writing() as session:
-            running = self._session or self._start_session(session)
-            for file in files:
-                _rows.add_file(session, shot_id, file, at)
-            verdict = _rows.verdict_on(shot_id, files, (), at)
-            if verdict.verdict != "accepted":
-                # a sound file is no reason to lift an earlier quarantine
-                session.add(verdict)
-        self._session = running
-        return self._new_entries(files, verdict, shot_uuid)
+    def _name(self, path: Path) -> str:
+        return printable(path.relative_to(self._plan.folder))
 
-    def _start_session(self, session: Transaction) -> tuple[int, str]:
-        at = self._clock.now()
-        row = Session(
-            kind="import",
-            clock_source=self._clock.source,
-            started_at=at,
-            note=f"import of {printable(self._folder)}",
-        )
-        session.add(row)
-        session.flush()
-        session.add(SessionEvent(session_id=row.id, name="started", at=at))
-        return row.id, row.uuid
+    def _commit(self, pending: list[ReadGroup]) -> None:
+        """Commit what was read, and leave nothing pending."""
+        if pending:
+            entries = self._writer.commit(pending)
+            pending.clear()
+            self._settle(entries)
 
-    def _new_entries(
-        self, files: tuple[ImportedFile, ...], verdict: Verdict, shot: str
-    ) -> list[ImportEntry]:
-        self._added += [file.stored.sha256 for file in files]
-        if verdict.verdict == "accepted":
-            return [self._entry(file.path, "accepted", None, shot) for file in files]
-        return [self._entry(file.path, "quarantined", verdict.reason, shot) for file in files]
-
-    def _entry(
-        self, path: Path, outcome: Outcome, reason: str | None, shot: str | None = None
-    ) -> ImportEntry:
-        return ImportEntry(printable(path.relative_to(self._folder)), outcome, reason, shot)
+    def _settle(self, entries: Sequence[ImportEntry]) -> None:
+        for entry in entries:
+            self._counts[entry.outcome] += 1
+            if entry.outcome not in SETTLED:
+                self._refused.append(entry)
+            if self._each is not None:
+                self._each(entry)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _is_unchanged(path: Path, known: KnownFile) -> bool:
+    """Return whether a file is as it was when it was imported, by its size and time of change.
 
-
-def _same_release(mosaic: FileMetadata, jpeg: FileMetadata) -> bool:
-    """Return whether two files of one name tell of one release, as far as both tell anything."""
-    return all(
-        one is None or other is None or one == other
-        for one, other in (
-            (mosaic.taken_at_local, jpeg.taken_at_local),
-            (mosaic.model, jpeg.model),
-            (mosaic.serial, jpeg.serial),
-        )
+    The time is the one that no program can set back: that of the last change of content or name.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    changed_at = datetime.fromtimestamp(found.st_ctime, UTC)
+    return (
+        found.st_size == known.bytes
+        and known.referred_at is not None
+        and changed_at < known.referred_at
     )
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)

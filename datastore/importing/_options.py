@@ -6,11 +6,10 @@ Owns their meaning and which one counts. It knows no table and reads no image.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import (
     BaseModel,
@@ -24,6 +23,7 @@ from pydantic import (
 
 from datastore.descriptions import describe_problems, read_description
 from datastore.errors import RequestError
+from datastore.importing._times import DeclaredTime, parse_written
 
 FOLDER_SIDECAR = "agetrace-import.yaml"
 FILE_SIDECAR_SUFFIX = ".yaml"
@@ -41,11 +41,12 @@ def _quoted(value: object) -> object:
     return value
 
 
+FrameKind = Literal["dark-field", "flat-field", "fixed-background", "natural"]
 Identity = Annotated[str, BeforeValidator(_quoted), Field(min_length=1, max_length=100)]
 
 
 class CameraDeclaration(BaseModel):
-    """The camera, as far as its files do not name it."""
+    """The camera, as far as its files do not name it; `width` and `height` are the sensor's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,6 +58,14 @@ class CameraDeclaration(BaseModel):
     sensor_type: str | None = None
     cfa: str | None = Field(default=None, pattern="^([RGB]{4}|MONO)$")
     pixel_pitch_um: float | None = Field(default=None, gt=0)
+    width: int | None = Field(default=None, gt=0)
+    height: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _has_one_identity(self) -> CameraDeclaration:
+        if self.serial and self.alias:
+            raise ValueError("a camera has a serial or an alias, not both")
+        return self
 
 
 class ImportOptions(BaseModel):
@@ -66,6 +75,8 @@ class ImportOptions(BaseModel):
     ----------
     kind
         Kind of frame, ``natural`` where nothing is declared.
+    scene
+        Name of a scene of the catalogue, or ``name@revision``; makes it a ``fixed-background``.
     camera
         The body.
     exposure
@@ -83,7 +94,8 @@ class ImportOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["dark-field", "flat-field", "natural"] = "natural"
+    kind: FrameKind = "natural"
+    scene: str | None = Field(default=None, min_length=1)
     camera: CameraDeclaration = CameraDeclaration()
     exposure: str | None = None
     iso: int | None = Field(default=None, gt=0)
@@ -126,13 +138,20 @@ class ImportOptions(BaseModel):
             raise ValueError(f"needs named groups out of {', '.join(sorted(_NAME_GROUPS))}")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _scene_makes_the_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("scene") and "kind" not in values:
+            return {**values, "kind": "fixed-background"}
+        return values
+
     @model_validator(mode="after")
     def _belongs_together(self) -> ImportOptions:
+        if (self.kind == "fixed-background") != (self.scene is not None):
+            raise ValueError("the kind fixed-background and a scene belong together")
         groups = re.compile(self.file_name_pattern or "").groupindex
         if "taken_at" in groups and self.taken_at_format is None:
             raise ValueError("a file_name_pattern with the group taken_at needs a taken_at_format")
-        if self.camera.serial and self.camera.alias:
-            raise ValueError("a camera has a serial or an alias, not both")
         return self
 
     def overridden(self, other: ImportOptions) -> ImportOptions:
@@ -141,6 +160,8 @@ class ImportOptions(BaseModel):
         if "camera" in stated:
             camera = {name: getattr(other.camera, name) for name in other.camera.model_fields_set}
             stated["camera"] = self.camera.model_copy(update=camera)
+        if "kind" in stated:
+            stated["scene"] = other.scene
         return self.model_copy(update=stated)
 
     def for_name(self, name: str) -> ImportOptions:
@@ -169,30 +190,14 @@ class ImportOptions(BaseModel):
                 f"file_name_pattern finds in {name!r} what is no number: {found}"
             ) from error
 
-    def taken_at(self, name: str) -> datetime | None:
-        """Return the aware time that a file's name gives in the declared zone, else None."""
+    def taken_at(self, name: str) -> DeclaredTime | None:
+        """Return the time that a file's name gives in the declared zone, else None."""
         if self.file_name_pattern is None or self.taken_at_format is None:
             return None
         match = re.search(self.file_name_pattern, name)
         if match is None or not match.groupdict().get("taken_at"):
             return None
-        try:
-            local = datetime.strptime(match["taken_at"], self.taken_at_format)  # noqa: DTZ007
-        except ValueError:
-            return None
-        return local if local.tzinfo is not None else self.in_zone(local)
-
-    def in_zone(self, local: datetime) -> datetime | None:
-        """Return a naive time in the declared zone.
-
-        None where none is declared, or where the hour happens twice or never in it: a guess would
-        be wrong by an hour.
-        """
-        if self.timezone is None:
-            return None
-        first = local.replace(tzinfo=ZoneInfo(self.timezone), fold=0)
-        second = first.replace(fold=1)
-        return first if first.utcoffset() == second.utcoffset() else None
+        return parse_written(match["taken_at"], self.taken_at_format, self.timezone)
 
 
 def read_options(
@@ -221,13 +226,13 @@ def read_options(
 
 
 def folder_options(folder: Path, options: ImportOptions) -> ImportOptions:
-    """Return the options within a folder: those around it, overridden by its sidecar."""
+    """Return what sidecars state within a folder: those around it, overridden by its own."""
     sidecar = folder / FOLDER_SIDECAR
     return options.overridden(_read(sidecar)) if sidecar.is_file() else options
 
 
 def file_options(file: Path, options: ImportOptions) -> ImportOptions:
-    """Return the options of a file: those of its folder, its name and its own sidecar."""
+    """Return the options of a file: those around it, those of its name and its own sidecar."""
     sidecar = file.with_name(file.name + FILE_SIDECAR_SUFFIX)
     named = options.for_name(file.name)
     return named.overridden(_read(sidecar)) if sidecar.is_file() else named

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from datastore.assets import register_asset
 from datastore.frames import Examination, Finding
-from datastore.importing._facts import CameraIdentity, ShotFacts
+from datastore.importing._facts import CameraIdentity, ShotFacts, resized
 from datastore.importing._files import is_jpeg_name, printable
+from datastore.importing._mapping import Declared
 from datastore.importing._options import ImportOptions
 from datastore.locks import lock_until_commit
 from datastore.metadata import FileMetadata
 from datastore.shot_settings import exif_settings
 from datastore.store import StoredFile
-from datastore.tables import Asset, Camera, Shot, ShotEvent, ShotSettings, Verdict
+from datastore.tables import Asset, Camera, Shot, ShotEvent, Verdict
 
 _AUTHOR = "import"
 
@@ -41,26 +43,19 @@ class ImportedFile:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a shot belongs: its session and number there, its camera, the imported folder."""
+    """Where a shot belongs: its session and number there, its camera, scene, imported folder."""
 
     session_id: int
     sequence: int
     camera_id: int | None
+    scene_revision_id: int | None
     folder: Path
 
 
-def find_shot(session: Transaction, sha256: str) -> tuple[int, str] | None:
-    """Return the row number and the UUID of the shot that has a file of these bytes."""
-    row = session.execute(
-        select(Shot.id, Shot.uuid)
-        .join(Asset, Asset.shot_id == Shot.id)
-        .where(Asset.sha256 == sha256)
-    ).one_or_none()
-    return None if row is None else (row.id, row.uuid)
-
-
-def find_camera(session: Transaction, identity: CameraIdentity) -> Camera | None:
+def find_camera(session: Transaction, identity: CameraIdentity | None) -> Camera | None:
     """Return the registered camera of this identity, if there is one."""
+    if identity is None:
+        return None
     return session.scalar(
         select(Camera).where(
             Camera.make == identity.make,
@@ -70,25 +65,71 @@ def find_camera(session: Transaction, identity: CameraIdentity) -> Camera | None
     )
 
 
-def camera_of(
+def camera_of_shot(session: Transaction, shot_id: int) -> Camera | None:
+    """Return the camera of a shot, None where it is unknown."""
+    return session.scalar(
+        select(Camera).join(Shot, Shot.camera_id == Camera.id).where(Shot.id == shot_id)
+    )
+
+
+def judged_by_camera(file: ImportedFile, camera: Camera | None) -> ImportedFile:
+    """Return a file with what is wrong with it if it is of a registered camera."""
+    if camera is None or camera.width is None or camera.height is None:
+        return file
+    examination = file.examination
+    # a camera of few photosites makes small pictures
+    findings = [finding for finding in file.findings if finding.name != "thumbnail-sized"]
+    if examination.cfa is not None:
+        for name, found, registered in (
+            ("width", examination.width, camera.width),
+            ("height", examination.height, camera.height),
+        ):
+            if found is not None and found != registered:
+                numbers: dict[str, int | float | str] = {
+                    name: found,
+                    f"registered_{name}": registered,
+                }
+                sentence = (
+                    f"The {name} is {found} photosites, the registered camera's is {registered}."
+                )
+                findings.append(Finding("wrong-dimensions", numbers, sentence))
+    return replace(file, findings=tuple(findings))
+
+
+def resized_files(
+    files: tuple[ImportedFile, ...], camera: Camera | None
+) -> dict[str, dict[str, int]]:
+    """Return the pictures that the camera made smaller than its sensor, by name."""
+    if camera is None or camera.width is None or camera.height is None:
+        return {}
+    found = {}
+    for file in files:
+        examination = file.examination
+        if examination.cfa is None and examination.width and examination.height:
+            size = (examination.width, examination.height)
+            numbers = resized(size, (camera.width, camera.height))
+            if numbers is not None:
+                found[printable(Path(file.path.name))] = numbers
+    return found
+
+
+def register_camera(
     session: Transaction,
     facts: ShotFacts,
     options: ImportOptions,
     file: ImportedFile,
     at: datetime,
-) -> int | None:
-    """Return the row number of the camera, registered now if it was not; None where unknown.
+) -> Camera | None:
+    """Register the camera that a file and declarations name; None where it is unknown.
 
     A damaged file registers no camera: what it says of one may be garbage.
     """
-    if facts.camera is None:
+    if facts.camera is None or file.findings:
         return None
     lock_until_commit(session, "camera")
     known = find_camera(session, facts.camera)
     if known is not None:
-        return known.id
-    if file.findings:
-        return None
+        return known
     declared, examination = options.camera, file.examination
     has_mosaic = examination.cfa is not None
     camera = Camera(
@@ -98,8 +139,8 @@ def camera_of(
         model=facts.camera.model,
         simulated=declared.simulated,
         sensor_type=declared.sensor_type,
-        width=examination.width if has_mosaic else None,
-        height=examination.height if has_mosaic else None,
+        width=examination.width if has_mosaic else declared.width,
+        height=examination.height if has_mosaic else declared.height,
         pixel_pitch_um=declared.pixel_pitch_um,
         cfa=declared.cfa or examination.cfa,
         white_level=examination.white_level,
@@ -107,7 +148,7 @@ def camera_of(
     )
     session.add(camera)
     session.flush()
-    return camera.id
+    return camera
 
 
 def add_shot(
@@ -115,17 +156,19 @@ def add_shot(
     place: Place,
     files: tuple[ImportedFile, ...],
     facts: ShotFacts,
-    options: ImportOptions,
+    declared: Declared,
     at: datetime,
 ) -> Shot:
-    """Add a shot with its events, settings and files; the verdict follows."""
+    """Add a shot with its events and settings; its files and the verdict follow."""
     shot = Shot(
         session_id=place.session_id,
         camera_id=place.camera_id,
         sequence=place.sequence,
-        kind=options.kind,
+        kind=declared.options.kind,
+        scene_revision_id=place.scene_revision_id,
         triggered_at=facts.triggered_at,
         time_source=facts.time_source,
+        time_uncertainty_s=facts.time_uncertainty_s,
         exposure=facts.exposure,
         exposure_s=facts.exposure_s,
         iso=facts.iso,
@@ -134,29 +177,25 @@ def add_shot(
     session.add(shot)
     session.flush()
     paths = [printable(file.path.relative_to(place.folder)) for file in files]
-    session.add(ShotEvent(shot_id=shot.id, name="downloaded", at=at, detail={"files": paths}))
-    session.add(_settings(shot.id, files[0].metadata, facts, options))
-    for file in files:
-        add_file(session, shot.id, file, at)
-    session.add(ShotEvent(shot_id=shot.id, name="registered", at=at))
+    stated = declared.verbatim()
+    session.add_all(
+        [
+            ShotEvent(shot_id=shot.id, name="downloaded", at=at, detail={"files": paths}),
+            exif_settings(
+                shot.id,
+                files[0].metadata,
+                temperature_c=facts.temperature_c,
+                raw_values={"declared": stated} if stated else None,
+            ),
+            ShotEvent(shot_id=shot.id, name="registered", at=at),
+        ]
+    )
     return shot
 
 
-def _settings(
-    shot_id: int, metadata: FileMetadata, facts: ShotFacts, options: ImportOptions
-) -> ShotSettings:
-    declared = options.model_dump(mode="json", exclude_unset=True)
-    return exif_settings(
-        shot_id,
-        metadata,
-        temperature_c=facts.temperature_c,
-        raw_values={"declared": declared} if declared else None,
-    )
-
-
-def add_file(session: Transaction, shot_id: int, file: ImportedFile, at: datetime) -> None:
+def add_file(session: Transaction, shot_id: int, file: ImportedFile, at: datetime) -> Asset:
     """Add the asset of a stored file to a shot."""
-    register_asset(
+    return register_asset(
         session,
         file.stored,
         file.role,
@@ -170,35 +209,40 @@ def add_file(session: Transaction, shot_id: int, file: ImportedFile, at: datetim
     )
 
 
-def add_verdict(
-    session: Transaction,
+def verdict_on(
     shot_id: int,
     files: tuple[ImportedFile, ...],
     findings: tuple[Finding, ...],
     at: datetime,
+    *,
+    resized: dict[str, dict[str, int]] | None = None,
 ) -> Verdict:
-    """Judge a new shot, and add the verdict."""
-    verdict = verdict_on(shot_id, files, findings, at)
-    session.add(verdict)
-    return verdict
+    """Judge a shot: accepted where nothing speaks against it, else quarantined with all reasons.
 
-
-def verdict_on(
-    shot_id: int, files: tuple[ImportedFile, ...], findings: tuple[Finding, ...], at: datetime
-) -> Verdict:
-    """Judge a shot: accepted where nothing speaks against it, else quarantined with all reasons."""
+    Pictures that the camera made smaller are told of, and are no reason to quarantine.
+    """
     named = [(file.path.name, finding) for file in files for finding in file.findings]
     sentences = [
         finding.sentence if len(files) == 1 else f"{printable(Path(name))}: {finding.sentence}"
         for name, finding in named
     ]
     sentences += [finding.sentence for finding in findings]
-    numbers = {finding.name: dict(finding.numbers) for _, finding in named}
+    numbers: dict[str, Any] = {finding.name: dict(finding.numbers) for _, finding in named}
     numbers |= {finding.name: dict(finding.numbers) for finding in findings}
+    is_sound = not sentences
+    if is_sound:
+        sentences = ["The file is whole and decodes."]
+    for name, sizes in (resized or {}).items():
+        numbers["resized"] = sizes
+        sentences.append(
+            f"{name} has {sizes['width']} x {sizes['height']} pixels of a sensor of"
+            f" {sizes['sensor_width']} x {sizes['sensor_height']}: the camera resized it, so no"
+            " defect has a place of its own in it."
+        )
     return Verdict(
         shot_id=shot_id,
-        verdict="quarantined" if sentences else "accepted",
-        reason=" ".join(sentences) or "The file is whole and decodes.",
+        verdict="accepted" if is_sound else "quarantined",
+        reason=" ".join(sentences),
         numbers=numbers or None,
         author=_AUTHOR,
         at=at,

@@ -33,8 +33,8 @@ def shots_by_sha256(laboratory: CommandLine) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def imported(laboratory: CommandLine) -> dict[str, dict[str, Any]]:
     for kind, count in (("raw", 7), ("jpeg", 18)):
-        report = laboratory.run("import", "folder", SHARED_DATA / kind, "--json").document
-        assert report["accepted"] == len(report["entries"]) == count
+        report = laboratory.run("import", "folder", SHARED_DATA / kind, "--json").lines[-1]
+        assert report["accepted"] == report["files"] == count
     return shots_by_sha256(laboratory)
 
 
@@ -57,10 +57,10 @@ def test_every_whole_file_is_a_shot_with_the_facts_of_the_manifest(
 
 
 def test_every_damaged_file_is_quarantined_with_its_reason(laboratory: CommandLine) -> None:
-    report = laboratory.run("import", "folder", SHARED_DATA / "damaged", "--json").document
+    *entries, report = laboratory.run("import", "folder", SHARED_DATA / "damaged", "--json").lines
     rows = manifest("rawhead")
-    assert report["quarantined"] == len(report["entries"]) == len(rows) == 8
-    assert all(len(entry["reason"]) > 20 for entry in report["entries"])
+    assert report["quarantined"] == len(entries) == len(rows) == 8
+    assert all(len(entry["reason"]) > 20 for entry in entries)
     quarantined = {
         shot["assets"][0]["sha256"]: shot for shot in laboratory.shots("--verdict", "quarantined")
     }
@@ -87,12 +87,12 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[CommandLine, dic
         darks.with_name("st8.yaml"),
         {"kind": "dark-field", "camera": {"make": "SBIG", "alias": "st8", "pixel_pitch_um": 9.0}},
     )
-    flea3 = laboratory.run("import", "folder", darks / "flea3-d1", "--json").document
-    assert (flea3["accepted"], len(flea3["entries"])) == (14, 14)
+    flea3 = laboratory.run("import", "folder", darks / "flea3-d1", "--json").lines[-1]
+    assert (flea3["accepted"], flea3["files"]) == (14, 14)
     st8 = laboratory.run(
         "import", "folder", darks / "sbig-st8", "--options", options, "--json"
-    ).document
-    assert (st8["accepted"], len(st8["entries"])) == (4, 4)
+    ).lines[-1]
+    assert (st8["accepted"], st8["files"]) == (4, 4)
     told = laboratory.run("defects", "extract", "--json").document
     return laboratory, {one["camera_serial"]: one for one in told["measurements"]}
 

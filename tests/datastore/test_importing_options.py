@@ -15,6 +15,7 @@ from datastore.importing import (
     ImportOptionsError,
     read_options,
 )
+from datastore.importing._times import DeclaredTime
 from tests.support.frame_files import (
     dark_mosaic,
     dng,
@@ -127,7 +128,7 @@ def test_a_malformed_sidecar_stops_the_import_before_it_begins(
         run(sqlite_catalogue, folder)
     assert "agetrace-import.yaml" in str(caught.value)
     assert caught.value.exit_code == 2
-    assert row_counts(sqlite_catalogue) == [0] * 8
+    assert row_counts(sqlite_catalogue) == [0] * 9
 
 
 def test_options_are_checked_wherever_they_come_from(tmp_path: Path) -> None:
@@ -145,10 +146,10 @@ def test_options_are_checked_wherever_they_come_from(tmp_path: Path) -> None:
 
 def test_the_sidecar_of_the_how_to_is_a_valid_one(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/how-to/import.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    example, *_ = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "options.yaml"
     path.write_text(example, encoding="utf-8")
     options = read_options(path)
     name = "d1_dark_2000ms_2019-02-08-171233-0003.tif"
     assert options.for_name(name).exposure == "2"
-    assert options.taken_at(name) == datetime(2019, 2, 9, 0, 12, 33, tzinfo=UTC)
+    assert options.taken_at(name) == DeclaredTime(datetime(2019, 2, 9, 0, 12, 33, tzinfo=UTC))

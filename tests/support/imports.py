@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,14 +15,18 @@ from sqlalchemy.orm import selectinload
 from datastore.catalogue import Catalogue
 from datastore.clocks import FixedClock
 from datastore.importing import (
+    ImportEntry,
     ImportOptions,
     ImportReport,
+    Mapping,
+    Outcome,
     import_folder,
     read_options,
 )
 from datastore.tables import (
     Asset,
     AssetLocation,
+    AssetReference,
     Camera,
     Session,
     SessionEvent,
@@ -33,8 +38,47 @@ from datastore.tables import (
 NOW = datetime(2026, 7, 8, 9, 10, 11, tzinfo=UTC)
 
 
-def run(catalogue: Catalogue, folder: Path, options: ImportOptions | None = None) -> ImportReport:
-    return import_folder(catalogue, folder, options or read_options(), clock=FixedClock(NOW))
+@dataclass(frozen=True)
+class Imported:
+    """The report of an import, with the entry of every file by path."""
+
+    report: ImportReport
+    entries: tuple[ImportEntry, ...]
+
+    @property
+    def session(self) -> str | None:
+        return self.report.session
+
+    def count(self, outcome: Outcome) -> int:
+        return self.report.count(outcome)
+
+    def entry(self, path: str) -> ImportEntry:
+        (found,) = (entry for entry in self.entries if entry.path == path)
+        return found
+
+
+def run(
+    catalogue: Catalogue,
+    folder: Path,
+    options: ImportOptions | None = None,
+    *,
+    mapping: Mapping | None = None,
+    facts: Path | None = None,
+    verify: bool = False,
+) -> Imported:
+    entries: list[ImportEntry] = []
+    report = import_folder(
+        catalogue,
+        folder,
+        options or read_options(),
+        clock=FixedClock(NOW),
+        mapping=mapping,
+        facts=facts,
+        verify=verify,
+        each=entries.append,
+    )
+    assert sum(report.counts.values()) == len(entries)
+    return Imported(report, tuple(sorted(entries, key=lambda entry: entry.path)))
 
 
 def shots(catalogue: Catalogue) -> dict[str, Shot]:
@@ -54,7 +98,10 @@ def shots(catalogue: Catalogue) -> dict[str, Shot]:
 
 
 def row_counts(catalogue: Catalogue) -> list[int | None]:
-    tables = (Session, SessionEvent, Shot, ShotEvent, Asset, AssetLocation, Camera, Verdict)
+    tables = (
+        *(Session, SessionEvent, Shot, ShotEvent, Asset, AssetLocation, Camera, Verdict),
+        AssetReference,
+    )
     with catalogue.reading() as session:
         return [session.scalar(select(func.count()).select_from(table)) for table in tables]
 

@@ -1,0 +1,1 @@
+"""Mappings of published data sets, as YAML; holds no code."""
