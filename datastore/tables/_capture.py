@@ -97,22 +97,26 @@ class Shot(Base):
         CheckConstraint(
             f"time_source is null or {one_of('time_source', TimeSource)}", name="time_source"
         ),
-        # the identifier ends them so that pages can go on where the last one ended
-        Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at", "id"),
+        # time and identifier end them: what a page asks for lies together, in the order of pages
         Index("ix_shot_time", "triggered_at", "id"),
+        Index("ix_shot_session_time", "session_id", "triggered_at", "id"),
+        Index("ix_shot_camera_time", "camera_id", "triggered_at", "id"),
+        Index("ix_shot_camera_kind_time", "camera_id", "kind", "triggered_at", "id"),
+        Index("ix_shot_kind_time", "kind", "triggered_at", "id"),
+        Index("ix_shot_scene_time", "scene_revision_id", "triggered_at", "id"),
+        Index("ix_shot_exposure_time", "exposure_s", "triggered_at", "id"),
+        Index("ix_shot_iso_time", "iso", "triggered_at", "id"),
         # it alone answers how many shots there are by scene, camera and timeslot
         Index("ix_shot_scene_camera_time", "scene_revision_id", "camera_id", "triggered_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     uuid: Mapped[str] = mapped_column(unique=True, default=new_uuid)
-    session_id: Mapped[int] = mapped_column(
-        ForeignKey("session.id", ondelete="RESTRICT"), index=True
-    )
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="RESTRICT"))
     camera_id: Mapped[int | None] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"))
     sequence: Mapped[int]
     attempt: Mapped[int] = mapped_column(default=1)
-    kind: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
     scene_revision_id: Mapped[int | None] = mapped_column(
         ForeignKey("scene_revision.id", ondelete="RESTRICT")
     )
@@ -123,8 +127,8 @@ class Shot(Base):
     seconds; NULL where the time is as exact as its source."""
     exposure: Mapped[str | None]
     """Requested (imports: EXIF) exposure time as a rational string of seconds, `1/30`."""
-    exposure_s: Mapped[float | None] = mapped_column(index=True)
-    iso: Mapped[int | None] = mapped_column(index=True)
+    exposure_s: Mapped[float | None]
+    iso: Mapped[int | None]
     f_number: Mapped[float | None]
     image_quality: Mapped[str | None]
     warm_up: Mapped[bool] = mapped_column(default=False)

@@ -11,12 +11,21 @@ branch_labels = None
 depends_on = None
 
 _BIG_INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_SHOT_TIME_INDEXES = {
+    "ix_shot_session_time": "session_id",
+    "ix_shot_camera_time": "camera_id",
+    "ix_shot_kind_time": "kind",
+    "ix_shot_scene_time": "scene_revision_id",
+    "ix_shot_exposure_time": "exposure_s",
+    "ix_shot_iso_time": "iso",
+}
 _APPEND_ONLY = ["asset_reference", "clock_probe", "frame_measures", "saved_selection"]
 
 
 def upgrade() -> None:
     op.add_column("shot", sa.Column("time_uncertainty_s", sa.Double(), nullable=True))
     op.create_index(op.f("ix_lease_fencing_token"), "lease", ["fencing_token"], unique=False)
+    _order_shot_indexes_by_time()
     _extend_asset_locations()
     _create_shot_status()
     _create_clock_probes()
@@ -27,6 +36,13 @@ def upgrade() -> None:
         op.execute(statement)
     for statement in shot_status_statements(dialect):
         op.execute(statement)
+
+
+def _order_shot_indexes_by_time() -> None:
+    for column in ("session_id", "kind", "exposure_s", "iso"):
+        op.drop_index(op.f(f"ix_shot_{column}"), table_name="shot")
+    for name, column in _SHOT_TIME_INDEXES.items():
+        op.create_index(name, "shot", [column, "triggered_at", "id"], unique=False)
 
 
 def _extend_asset_locations() -> None:
