@@ -66,7 +66,11 @@ def moto_server() -> Iterator[str]:
 
 
 def make_bucket(endpoint: str) -> None:
-    """Make the tests' bucket; no store of ours makes one."""
+    """Make the tests' bucket, unless there is one; no store of ours makes one.
+
+    It returns as soon as the server takes files: the parts of SeaweedFS find each other only some
+    seconds after it answers.
+    """
     import boto3  # type: ignore[import-untyped]
     from botocore.config import Config  # type: ignore[import-untyped]
 
@@ -76,9 +80,12 @@ def make_bucket(endpoint: str) -> None:
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET_KEY,
         region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 10}),
+        config=Config(retries={"total_max_attempts": 20}),
     )
-    client.create_bucket(Bucket=BUCKET)
+    if BUCKET not in [bucket["Name"] for bucket in client.list_buckets()["Buckets"]]:
+        client.create_bucket(Bucket=BUCKET)
+    client.put_object(Bucket=BUCKET, Key="ready", Body=b"")
+    client.delete_object(Bucket=BUCKET, Key="ready")
 
 
 class SeaweedServer:
@@ -97,7 +104,7 @@ class SeaweedServer:
         self.endpoint = f"http://127.0.0.1:{self._ports[0]}"
 
     def start(self) -> None:
-        """Start it, and return as soon as it takes requests."""
+        """Start it, and return as soon as it takes files; it has an empty bucket at first."""
         s3, master, volume, filer = self._ports
         identities = self._folder / "identities.json"
         identities.write_text(_IDENTITIES % (ACCESS_KEY, SECRET_KEY))
@@ -131,7 +138,8 @@ class SeaweedServer:
                 cwd=self._folder,
                 start_new_session=True,
             )
-        self._await()
+        self._await_answer()
+        make_bucket(self.endpoint)
 
     def stop(self) -> None:
         """Kill it, as a power cut would, but for the disk."""
@@ -140,7 +148,7 @@ class SeaweedServer:
             self._process.wait()
             self._process = None
 
-    def _await(self) -> None:
+    def _await_answer(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
@@ -167,7 +175,6 @@ def seaweed_server() -> Iterator[SeaweedServer]:
     server = SeaweedServer(folder)
     try:
         server.start()
-        make_bucket(server.endpoint)
         yield server
     finally:
         server.stop()
