@@ -94,4 +94,6 @@ def _files(folder: Path, prefix: str, after: str) -> Iterator[StoredName]:
         except FileNotFoundError:
             # it was set aside or removed since its folder was read
             continue
-        yield StoredName(name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
+        # an old file that was linked into the store is as old as its link
+        modified_s = max(status.st_mtime, status.st_ctime)
+        yield StoredName(name, status.st_size, datetime.fromtimestamp(modified_s, UTC))

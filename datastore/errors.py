@@ -141,3 +141,7 @@ class UnfitStoreError(RequestError):
 
 class BulkRowsError(RequestError):
     """Rows that are to be written in bulk contradict the catalogue or each other."""
+
+
+class GarbageError(RequestError):
+    """A store has so many files without a row that they are probably no garbage."""

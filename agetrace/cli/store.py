@@ -173,6 +173,9 @@ def replicate(
 
 
 app.command()(store_upkeep.verify)
+app.command()(store_upkeep.repair)
+app.command()(store_upkeep.reconcile)
+app.command()(store_upkeep.gc)
 
 
 def _replicate(

@@ -125,6 +125,11 @@ def of_asset(session: Transaction, asset_id: int) -> dict[str, Location]:
     return {name: Location(*values) for *values, name in rows}
 
 
+def find_location(session: Transaction, asset_id: int, store_name: str) -> Location | None:
+    """Return the row of a copy, None where there is none."""
+    return of_asset(session, asset_id).get(store_name)
+
+
 def note_sound(session: Transaction, locations: Sequence[Location], at: datetime) -> None:
     """Date copies that were found sound, and clear what was wrong with them.
 
@@ -187,6 +192,11 @@ def note_repaired(
     )
     entry = {"sha256": location.sha256, "store": store_name, "source": source}
     audit.append(session, "asset.repair", entry, at)
+
+
+def note_adopted(session: Transaction, asset_id: int, store_id: int, at: datetime) -> None:
+    """Add the row of a copy whose bytes were just read."""
+    session.add(AssetLocation(asset_id=asset_id, store_id=store_id, verified_at=at))
 
 
 def _is(location: Location) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
