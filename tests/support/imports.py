@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,6 +111,40 @@ def jpeg(seed: int = 1, shape: tuple[int, int] = (256, 384)) -> bytes:
     picture = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
     data: bytes = simplejpeg.encode_jpeg(picture)
     return data
+
+
+def camera_jpeg(
+    seed: int = 1,
+    *,
+    make: str = "Canon",
+    model: str = "Canon IXUS 115 HS",
+    taken_at: str | None = "2014:10:08 12:30:00",
+    shape: tuple[int, int] = (256, 384),
+) -> bytes:
+    """Return a JPEG whose EXIF has what compact cameras of that time wrote: no serial, no zone."""
+    texts = {0x010F: make, 0x0110: model}
+    times = {} if taken_at is None else {0x9003: taken_at}
+    header = b"II*\0" + struct.pack("<I", 8)
+    second_at = 8 + len(_directory(8, texts, pointer=0))
+    exif = b"Exif\0\0" + header
+    exif += _directory(8, texts, pointer=second_at) + _directory(second_at, times)
+    app1 = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    plain = jpeg(seed, shape)
+    return plain[:2] + app1 + plain[2:]
+
+
+def _directory(at: int, texts: dict[int, str], pointer: int | None = None) -> bytes:
+    """Return a TIFF directory of texts at an offset, and of where the EXIF directory lies."""
+    count = len(texts) + (pointer is not None)
+    data_at = at + 2 + 12 * count + 4
+    entries, data = b"", b""
+    for tag, text in sorted(texts.items()):
+        content = text.encode() + b"\0"
+        entries += struct.pack("<HHII", tag, 2, len(content), data_at + len(data))
+        data += content + b"\0" * (len(content) % 2)
+    if pointer is not None:
+        entries += struct.pack("<HHII", 0x8769, 4, 1, pointer)
+    return struct.pack("<H", count) + entries + b"\0" * 4 + data
 
 
 def describe(path: Path, **content: object) -> None:
