@@ -135,6 +135,10 @@ class StoreSettingsError(RequestError):
     """An asset store is unknown, or what the settings say of it cannot be."""
 
 
+class AssetTooLargeError(DatastoreError):
+    """A file is larger than an asset store takes."""
+
+
 class UnfitStoreError(RequestError):
     """A server does not do what an asset store needs; its self-test says what."""
 

@@ -23,6 +23,7 @@ from datastore.stores.description import S3Description
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
     from obstore.store import S3Credential, S3Store
+    from typing_extensions import Buffer
 
 LARGEST_BYTES: Final = 5_000_000_000
 """Of what S3 takes in one request; more comes in parts, without a condition in many servers."""
@@ -63,7 +64,7 @@ class Bucket:
         self._was_listed = False
         self.place = place
 
-    def create(self, key: str, data: bytes) -> bool:
+    def create(self, key: str, data: Buffer) -> bool:
         """Put bytes under a key that is not taken, in one step; False where it is taken."""
         import obstore
         from obstore.exceptions import AlreadyExistsError

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, cast
 from datastore.errors import (
     AssetCorruptError,
     AssetMissingError,
-    DatastoreError,
     StoreUnavailableError,
 )
 from datastore.stores._examination import Pace
@@ -35,10 +34,13 @@ class Transfer:
         read. `failed`: the store has no sound copy that we know of.
     reason
         Why it failed, in sentences; empty where it did not.
+    away
+        Names of sources that could not be reached.
     """
 
     outcome: Literal["copied", "already", "failed"]
     reason: str = ""
+    away: frozenset[str] = frozenset()
 
 
 def transfer(
@@ -69,6 +71,7 @@ def transfer(
     if target.contains(sha256) and _is_sound(target, sha256, pace):
         return Transfer("already")
     reasons = []
+    away = set()
     for source in sources:
         try:
             with closing(_Watched(source, sha256, pace)) as watched:
@@ -84,16 +87,23 @@ def transfer(
                     ) from None
         except _SourceError as error:
             reasons.append(str(error))
+            if error.is_away:
+                away.add(source.name)
             continue
         if stored.bytes != size:
             reasons.append(f"it has {stored.bytes} bytes, and {size} in the catalogue")
             continue
-        return Transfer("copied")
-    return Transfer("failed", "; ".join(reasons) or "no store of these settings has a sound copy")
+        return Transfer("copied", away=frozenset(away))
+    reason = "; ".join(reasons) or "no store of these settings has a sound copy"
+    return Transfer("failed", reason, frozenset(away))
 
 
 class _SourceError(Exception):
     """A source does not give the file; another may."""
+
+    def __init__(self, reason: str, *, is_away: bool = False) -> None:
+        super().__init__(reason)
+        self.is_away = is_away
 
 
 class _Watched(io.RawIOBase):
@@ -108,8 +118,8 @@ class _Watched(io.RawIOBase):
             self._file = source.open(sha256)
         except AssetMissingError:
             raise _SourceError(f"{self._name} has lost it") from None
-        except (OSError, DatastoreError) as error:
-            raise _SourceError(self._blamed(error)) from None
+        except (OSError, StoreUnavailableError) as error:
+            raise self._blamed(error) from None
 
     @property
     def sha256(self) -> str:
@@ -145,14 +155,15 @@ class _Watched(io.RawIOBase):
         try:
             chunk = self._file.read(size)
         except (OSError, StoreUnavailableError) as error:
-            raise _SourceError(self._blamed(error)) from None
+            raise self._blamed(error) from None
         self._digest.update(chunk)
         self._pace.take(len(chunk))
         return chunk
 
-    def _blamed(self, error: Exception) -> str:
+    def _blamed(self, error: OSError | StoreUnavailableError) -> _SourceError:
         words = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return f"{self._name} does not give it: {words}"
+        is_away = isinstance(error, StoreUnavailableError)
+        return _SourceError(f"{self._name} does not give it: {words}", is_away=is_away)
 
 
 def _is_sound(store: AssetStore, sha256: str, pace: Pace) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, exists, func, select, update
@@ -193,6 +193,7 @@ class _Run:
         self._store_id = store_id
         self._clock = clock
         self._pace = pace
+        self._away: frozenset[str] = frozenset()
         self._on_their_way: dict[Future[Transfer], _Wanted] = {}
         self.report = ReplicationReport(target.name)
         with catalogue.reading() as session:
@@ -241,13 +242,17 @@ class _Run:
     def _transfer(self, asset: _Wanted) -> Transfer:
         sources, reasons = [], []
         for name in asset.store_names:
+            if name in self._away:
+                reasons.append(f"{name} could not be reached")
+                continue
             try:
                 sources.append(self._sources[name])
             except DatastoreError as error:
                 reasons.append(str(error))
         ended = transfer(asset.sha256, asset.bytes, sources, self._target, self._pace)
         if ended.outcome == "failed" and reasons:
-            return Transfer("failed", "; ".join([*reasons, *([ended.reason] if sources else [])]))
+            reasons += [ended.reason] if sources else []
+            return replace(ended, reason="; ".join(reasons))
         return ended
 
     def _settle(self, futures: Collection[Future[Transfer]]) -> int:
@@ -261,6 +266,8 @@ class _Run:
             error = future.exception()
             if error is None:
                 ended = future.result()
+                # whoever waited for a store once does not wait again for each file
+                self._away |= ended.away
                 if ended.outcome == "failed":
                     self._fail(asset, ended.reason)
                 else:

@@ -11,18 +11,20 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Final, Literal
 
 from datastore._names import StoredName, is_sha256, require_sha256
 from datastore.errors import (
     AssetCorruptError,
     AssetMissingError,
-    StoreFullError,
+    AssetTooLargeError,
     StoreUnavailableError,
 )
 from datastore.store import StoredFile
 from datastore.stores._bucket import LARGEST_BYTES, Bucket, open_bucket
 from datastore.stores.description import S3Description
+
+_CHUNK_BYTES: Final = 1 << 20
 
 
 class S3Store:
@@ -135,11 +137,13 @@ class S3Store:
             yield StoredName(sha256, found.bytes, found.modified_at)
 
     def _put(self, source: BinaryIO, expected: str | None, name: str) -> StoredFile:
-        data = source.read(LARGEST_BYTES + 1)
-        if len(data) > LARGEST_BYTES:
-            raise StoreFullError(
-                f"{name} is larger than the {LARGEST_BYTES} bytes that {self.place} takes at once"
-            )
+        data = bytearray()
+        while chunk := source.read(_CHUNK_BYTES):
+            data += chunk
+            if len(data) > LARGEST_BYTES:
+                raise AssetTooLargeError(
+                    f"{name} is larger than the {LARGEST_BYTES} bytes that {self.place} takes"
+                )
         stored = StoredFile(hashlib.sha256(data).hexdigest(), len(data))
         if expected not in (None, stored.sha256):
             raise AssetCorruptError(

@@ -333,3 +333,33 @@ def test_the_policy_counts_the_copies_of_every_role() -> None:
     assert wanted.pop("raw") == 3
     assert wanted.pop("jpeg") == 2
     assert set(wanted.values()) == {1}
+
+
+class AwayStore(LocalStore):
+    """A store that cannot be reached, and counts how often somebody waited for it."""
+
+    asked = 0
+
+    def open(self, sha256: str) -> BinaryIO:
+        self.asked += 1
+        raise StoreUnavailableError("nobody answers")
+
+
+def test_a_source_that_is_away_is_not_waited_for_again_and_again(
+    sqlite_catalogue: Catalogue, vault: LocalStore, tmp_path: Path
+) -> None:
+    fill(sqlite_catalogue, 30)
+    run(sqlite_catalogue, vault)
+    for name in sqlite_catalogue.store.names():
+        sqlite_catalogue.store.path(name.sha256).unlink()
+    away = AwayStore(vault.root, "vault")
+    third = create_local_store("third", LocalDescription(kind="local", root=tmp_path / "third"))
+
+    report = run(
+        sqlite_catalogue, third, sources={LOCAL_STORE: sqlite_catalogue.store, "vault": away}
+    )
+
+    assert report.failed == 30
+    assert "vault does not give it: nobody answers" in report.failures[0].reason
+    assert "vault could not be reached; local has lost it" in report.failures[-1].reason
+    assert away.asked <= 8
