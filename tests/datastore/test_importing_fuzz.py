@@ -81,10 +81,8 @@ def bring_in(catalogue: Catalogue, folder: Path, seed: int, count: int) -> Impor
     return report
 
 
-def test_hostile_files_are_accounted_for_one_by_one(
-    sqlite_catalogue: Catalogue, tmp_path: Path
-) -> None:
-    report = bring_in(sqlite_catalogue, tmp_path / "files", seed=1, count=16)
+def test_hostile_files_are_accounted_for_one_by_one(catalogue: Catalogue, tmp_path: Path) -> None:
+    report = bring_in(catalogue, tmp_path / "files", seed=1, count=16)
     strange = {
         entry.path.removeprefix("strange/"): entry
         for entry in report.entries
