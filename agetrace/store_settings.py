@@ -101,10 +101,9 @@ def add_store(
             store = open_store(name, description)
             notes.append("the server checks the sha256 of what it gets: nothing is read back")
         elif not checks_sha256:
-            doubt = "does not check" if checks_sha256 is False else "may not check"
             notes.append(
-                f"the server {doubt} the sha256 of what it gets: every file is read back after it"
-                " was put"
+                "the server does not check the sha256 of what it gets: every file is read back"
+                " after it was put"
             )
     with catalogue.writing() as session:
         register_store(session, store, at)

@@ -230,7 +230,7 @@ def open_bucket(
     description
         Of the settings.
     headers
-        Sent with every request besides those of S3, and not signed.
+        Sent with every request besides those of S3.
     has_checksum
         Whether bytes are sent with their sha256.
 

@@ -30,10 +30,10 @@ class SelfTest:
     ----------
     checks_sha256
         Whether the store itself refuses bytes of another sha256 than the one that they are sent
-        with; None where that could not be tried.
+        with.
     """
 
-    checks_sha256: bool | None
+    checks_sha256: bool
 
 
 def self_test(store: AssetStore) -> SelfTest:
@@ -82,7 +82,7 @@ def _test_bucket(store: S3Store) -> SelfTest:
         with suppress(StoreUnavailableError):
             _clean_up(store.bucket, folder)
         raise
-    if checks_sha256 is False and not store.description.verify_after_put:
+    if not checks_sha256 and not store.description.verify_after_put:
         raise UnfitStoreError(
             f"{store.place} takes bytes of another sha256 than the one that they are sent with, so"
             f" files must be read back: set verify_after_put = true in [stores.{store.name}]"
@@ -142,20 +142,18 @@ def _test_copy(bucket: Bucket, key: str, to: str) -> None:
         raise UnfitStoreError(f"{bucket.place} still has a key that was removed")
 
 
-def _find_out_whether_checked(store: S3Store, folder: str) -> bool | None:
-    """Send bytes with the sha256 of others, after showing that their own would do.
-
-    A server that takes signed headers only refuses both, and says nothing of what it checks.
-    """
+def _find_out_whether_checked(store: S3Store, folder: str) -> bool:
+    """Send bytes with their own sha256, which must do, and then with that of others."""
     sent = b"sent"
-    for claimed, key in ((sent, f"{folder}/right"), (b"other", f"{folder}/wrong")):
-        bucket = open_bucket(store.description, checksum_header(claimed), has_checksum=False)
-        try:
-            bucket.create(key, sent)
-        except StoreUnavailableError:
-            if claimed == sent:
-                return None
-            return store.bucket.find(key) is None
+    right, wrong = (
+        open_bucket(store.description, checksum_header(claimed), has_checksum=False)
+        for claimed in (sent, b"other")
+    )
+    right.create(f"{folder}/right", sent)
+    try:
+        wrong.create(f"{folder}/wrong", sent)
+    except StoreUnavailableError:
+        return store.bucket.find(f"{folder}/wrong") is None
     return False
 
 
