@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session as Transaction
 
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
@@ -154,7 +155,7 @@ def repair(
     """
     run = _Repair(catalogue, stores, clock)
     with catalogue.reading() as session:
-        total = session.scalar(select(func.count()).where(*_is_wrong(names))) or 0
+        total = session.scalar(select(func.count()).where(*_is_wrong(session, names))) or 0
     done = 0
     try:
         for copies in _copies_of_each(catalogue, names, list(stores)):
@@ -324,15 +325,14 @@ def _copies_of_each(
     """Yield the copies of every asset that has one to restore, in pages of assets."""
     last = 0
     while True:
-        asset_ids = (
-            select(AssetLocation.asset_id)
-            .distinct()
-            .where(*_is_wrong(names), AssetLocation.asset_id > last)
-            .order_by(AssetLocation.asset_id)
-            .limit(PAGE)
-        )
         with catalogue.reading() as session:
-            page = list(session.scalars(asset_ids))
+            page = session.scalars(
+                select(AssetLocation.asset_id)
+                .distinct()
+                .where(*_is_wrong(session, names), AssetLocation.asset_id > last)
+                .order_by(AssetLocation.asset_id)
+                .limit(PAGE)
+            ).all()
         if not page:
             return
         for asset_id in page:
@@ -350,9 +350,10 @@ def _copies_of_each(
         last = page[-1]
 
 
-def _is_wrong(names: Collection[str] | None) -> list[ColumnElement[bool]]:
+def _is_wrong(session: Transaction, names: Collection[str] | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [AssetLocation.problem.is_not(None)]
     if names is not None:
-        chosen = select(Store.id).where(Store.name.in_(names))
+        # with numbers instead of a subquery, one store's rows come in the order of its index
+        chosen = session.scalars(select(Store.id).where(Store.name.in_(names))).all()
         conditions.append(AssetLocation.store_id.in_(chosen))
     return conditions
