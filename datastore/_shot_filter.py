@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, get_args
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, select
 from sqlalchemy.orm import Session as Transaction
 
 from datastore.errors import (
@@ -28,6 +28,7 @@ from datastore.tables import (
     Shot,
     ShotEvent,
     ShotState,
+    ShotStatus,
     Timeslot,
     TimeslotScheme,
     Verdict,
@@ -97,6 +98,14 @@ class ShotFilter:
         """Whether a shot of unknown time cannot pass."""
         return self.since is not None or self.until is not None or len(self.timeslots) > 0
 
+    @property
+    def is_rare_status(self) -> bool:
+        """Whether few shots have one of these states, or one of these verdicts."""
+        return any(
+            words and common not in words
+            for words, common in ((self.states, "registered"), (self.verdicts, "accepted"))
+        )
+
 
 def newest_state() -> ScalarSelect[str]:
     """Return the name of a shot's newest event, for a statement that selects from Shot."""
@@ -123,7 +132,7 @@ def newest_verdict() -> ScalarSelect[str]:
 def conditions(
     transaction: Transaction, chosen: ShotFilter, scheme: TimeslotScheme | None
 ) -> list[ColumnElement[bool]]:
-    """Return the conditions on Shot that a filter stands for.
+    """Return the conditions on Shot and ShotStatus that a filter stands for.
 
     Raises
     ------
@@ -150,11 +159,11 @@ def conditions(
     if chosen.isos:
         found.append(Shot.iso.in_(chosen.isos))
     if chosen.exposures_s:
-        found.append(or_(*(_is_exposure(exposure_s) for exposure_s in chosen.exposures_s)))
+        found.append(Shot.exposure_s.in_(_written_exposures(transaction, chosen.exposures_s)))
     if chosen.states:
-        found.append(newest_state().in_(chosen.states))
+        found.append(ShotStatus.state.in_(chosen.states))
     if chosen.verdicts:
-        found.append(newest_verdict().in_(chosen.verdicts))
+        found.append(ShotStatus.verdict.in_(chosen.verdicts))
     if chosen.role is not None:
         found.append(exists().where(Asset.shot_id == Shot.id, Asset.role == chosen.role))
     return found
@@ -225,6 +234,17 @@ def _in_timeslots(ordinals: Sequence[int], scheme: TimeslotScheme | None) -> Col
     )
 
 
-def _is_exposure(exposure_s: float) -> ColumnElement[bool]:
-    margin = exposure_s * _EXPOSURE_TOLERANCE
-    return Shot.exposure_s.between(exposure_s - margin, exposure_s + margin)
+def _written_exposures(transaction: Transaction, exposures_s: Sequence[float]) -> list[float]:
+    """Return the exposures of shots that are these, however they were rounded.
+
+    They are few, and equality with each leaves the order of time to the index.
+    """
+    found: set[float] = set()
+    for exposure_s in exposures_s:
+        margin = exposure_s * _EXPOSURE_TOLERANCE
+        least = select(func.min(Shot.exposure_s)).where(Shot.exposure_s <= exposure_s + margin)
+        written = transaction.scalar(least.where(Shot.exposure_s >= exposure_s - margin))
+        while written is not None:
+            found.add(written)
+            written = transaction.scalar(least.where(Shot.exposure_s > written))
+    return sorted(found)

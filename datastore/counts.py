@@ -33,6 +33,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as Transaction
 
 from datastore._shot_filter import ShotFilter, conditions
+from datastore._shot_pages import names_status
 from datastore.catalogue import Catalogue
 from datastore.errors import FilterError
 from datastore.tables import (
@@ -162,6 +163,11 @@ class _Axis:
     values: ColumnElement[Any]
     origin: FromClause
 
+    @property
+    def is_nullable(self) -> bool:
+        """Whether shots may have no value."""
+        return bool(self.column.class_.__table__.c[self.column.key].nullable)
+
 
 def _axes(by: Sequence[str]) -> dict[str, _Axis] | None:
     """Return the columns of an index that ends in the time and answers for `by`, if there is one.
@@ -194,7 +200,7 @@ def _by_stretches(
 ) -> Counter[tuple[Value, ...]]:
     """Count by the columns of an index and the timeslot, one stretch of the index after another."""
     counted: Counter[tuple[Value, ...]] = Counter()
-    for known in product((True, False), repeat=len(axes)):
+    for known in product(*((True, False)[: 1 + axis.is_nullable] for axis in axes.values())):
         for period in (_periods(scheme), None):
             statement = _stretches(list(axes.values()), known, period)
             for *group, shots in transaction.execute(statement):
@@ -252,8 +258,7 @@ def _stretches(axes: Sequence[_Axis], known: Sequence[bool], period: CTE | None)
             table.triggered_at >= period.c.starts_at, table.triggered_at < period.c.ends_at
         )
     shots = select(func.count()).select_from(table).where(*same, in_time).scalar_subquery()
-    # a constant keeps the look into the index from going on to the row
-    statement = select(*groups, shots).where(select(literal(1)).where(*same).exists())
+    statement = select(*groups, shots)
     origins = [axis.origin for axis, is_known in zip(axes, known, strict=True) if is_known]
     if period is not None:
         origins.append(period)
@@ -284,7 +289,7 @@ def _by_groups(
     statement = select(*chosen, func.count())
     if set(by) <= status.keys() and not wanted:
         statement = statement.select_from(ShotStatus)
-    elif set(by) & status.keys():
+    elif set(by) & status.keys() or any(map(names_status, wanted)):
         statement = statement.select_from(Shot).join(ShotStatus, ShotStatus.shot_id == Shot.id)
     else:
         statement = statement.select_from(Shot)

@@ -13,21 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, select, tuple_
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session as Transaction
 
 from datastore._shot_filter import ShotFilter, conditions, newest_state, newest_verdict
+from datastore._shot_pages import Position, page_statement
 from datastore.catalogue import Catalogue
 from datastore.store import LocalStore
-from datastore.tables import (
-    Asset,
-    Camera,
-    Scene,
-    SceneRevision,
-    Session,
-    Shot,
-    TimeslotScheme,
-)
+from datastore.tables import Asset, TimeslotScheme
 from datastore.timeslots import find_scheme, timeslot_of
 
 __all__ = [
@@ -132,58 +125,6 @@ def iterate_shots(
     return _records(catalogue, chosen, wanted, found_scheme, page_size)
 
 
-def page_statement(
-    wanted: Sequence[ColumnElement[bool]],
-    *,
-    timed: bool,
-    after: tuple[datetime | None, int] | None,
-    page_size: int,
-) -> Select[*tuple[Any, ...]]:
-    """Return the statement for one page of shots.
-
-    Parameters
-    ----------
-    wanted
-        Conditions on Shot.
-    timed
-        Whether the page is one of the shots of known time, or of those of unknown time.
-    after
-        Time and row of the last shot of the page before; None for the first page.
-    page_size
-        Shots per page.
-    """
-    statement = (
-        select(
-            Shot.id.label("row_id"),
-            Shot.uuid,
-            Camera.serial,
-            Shot.kind,
-            Scene.name.label("scene"),
-            SceneRevision.revision.label("scene_revision"),
-            Session.uuid.label("session_uuid"),
-            Shot.triggered_at,
-            Shot.exposure_s,
-            Shot.iso,
-            Shot.f_number,
-            newest_state().label("state"),
-            newest_verdict().label("verdict"),
-        )
-        .join(Session, Shot.session_id == Session.id)
-        .outerjoin(Camera, Shot.camera_id == Camera.id)
-        .outerjoin(SceneRevision, Shot.scene_revision_id == SceneRevision.id)
-        .outerjoin(Scene, SceneRevision.scene_id == Scene.id)
-        .where(*wanted)
-        .limit(page_size)
-    )
-    if timed:
-        if after is not None:
-            statement = statement.where(tuple_(Shot.triggered_at, Shot.id) > after)
-        return statement.where(Shot.triggered_at.is_not(None)).order_by(Shot.triggered_at, Shot.id)
-    if after is not None:
-        statement = statement.where(Shot.id > after[1])
-    return statement.where(Shot.triggered_at.is_(None)).order_by(Shot.id)
-
-
 def _records(
     catalogue: Catalogue,
     chosen: ShotFilter,
@@ -192,9 +133,15 @@ def _records(
     page_size: int,
 ) -> Iterator[ShotRecord]:
     for timed in (True,) if chosen.needs_time else (True, False):
-        after: tuple[datetime | None, int] | None = None
+        after: Position | None = None
         while True:
-            statement = page_statement(wanted, timed=timed, after=after, page_size=page_size)
+            statement = page_statement(
+                wanted,
+                timed=timed,
+                after=after,
+                page_size=page_size,
+                by_status=chosen.is_rare_status,
+            )
             with catalogue.reading() as transaction:
                 rows = transaction.execute(statement).all()
                 assets = _assets(transaction, catalogue.store, rows, chosen.role)

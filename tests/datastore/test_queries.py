@@ -15,7 +15,6 @@ from sqlalchemy import event, insert, select, text
 from sqlalchemy.engine import Engine
 
 from datastore import timeslots
-from datastore._shot_filter import conditions
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
 from datastore.equipment import FixtureDescription, add_fixture, list_scenes, revise_fixture
@@ -27,7 +26,7 @@ from datastore.errors import (
     UnknownSceneError,
     UnknownSessionError,
 )
-from datastore.queries import ShotFilter, ShotRecord, iterate_shots, page_statement
+from datastore.queries import ShotFilter, ShotRecord, iterate_shots
 from datastore.store import StoredFile
 from datastore.tables import Camera, Session, Shot, ShotEvent, Verdict
 from datastore.verdicts import add_verdict
@@ -327,40 +326,3 @@ def test_many_shots_are_read_with_two_statements_per_page(large: Catalogue) -> N
     assert all(record.state == "registered" for record in found)
     full_pages, empty_page, untimed_page = 10, 1, 1
     assert len(statements) == 2 * (full_pages + empty_page + untimed_page)
-
-
-def test_camera_kind_and_time_are_found_by_their_index(large: Catalogue, backend: str) -> None:
-    chosen = ShotFilter(cameras=("1",), kinds=("dark-field",), since=START + timedelta(days=2))
-    with large.reading() as transaction:
-        statement = page_statement(
-            conditions(transaction, chosen, None),
-            timed=True,
-            after=(START + timedelta(days=3), 4321),
-            page_size=100,
-        )
-        dialect = transaction.get_bind().dialect
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
-        explain = "explain query plan " if backend == "sqlite" else "explain "
-        rows = transaction.connection().exec_driver_sql(explain + str(compiled)).all()
-    plan = "\n".join(str(row) for row in rows)
-    assert "ix_shot_camera_kind_time" in plan, plan
-    for bad in ("Seq Scan on shot ", "SCAN shot ", "TEMP B-TREE FOR ORDER BY", "Sort Key: shot"):
-        assert bad not in plan, plan
-
-
-def test_counts_by_scene_camera_and_time_read_an_index_alone(
-    large: Catalogue, backend: str
-) -> None:
-    counts = (
-        "select scene_revision_id, camera_id, date(triggered_at), count(*) from shot"
-        " group by scene_revision_id, camera_id, date(triggered_at)"
-    )
-    with large.writing() as transaction:
-        connection = transaction.connection()
-        if backend == "postgresql":
-            connection.exec_driver_sql("set local enable_seqscan = off")
-            plan = connection.exec_driver_sql(f"explain {counts}").all()
-        else:
-            plan = connection.exec_driver_sql(f"explain query plan {counts}").all()
-    index_alone = "Index Only Scan using " if backend == "postgresql" else "COVERING INDEX "
-    assert f"{index_alone}ix_shot_scene_camera_time" in str(plan), plan
