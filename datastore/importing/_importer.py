@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
+from datastore.assets import find_asset_ids
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, Deadline
 from datastore.errors import DatastoreError, RequestError
 from datastore.importing._batch import BatchWriter, ReadGroup, known_entry
 from datastore.importing._files import printable
-from datastore.importing._known import KnownFile, find_by_hash, find_by_place
+from datastore.importing._known import KnownFile, find_by_place
 from datastore.importing._mapping import Mapping, open_layout
 from datastore.importing._options import ImportOptions
 from datastore.importing._plan import Plan, PlannedGroup, require_listed_files
@@ -164,7 +165,7 @@ def _open_readers(
 
     def is_known(sha256: str) -> bool:
         with catalogue.reading() as session:
-            return sha256 in find_by_hash(session, [sha256])
+            return bool(find_asset_ids(session, [sha256]))
 
     readers = []
     for number in range(count):
