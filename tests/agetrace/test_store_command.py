@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import numpy as np
 import pytest
 
 from agetrace.logs import secrets_of
-from agetrace.settings import load_home
+from agetrace.settings import Settings, load_home
 from datastore.assets import register_asset
 from datastore.store import LocalStore
+from datastore.stores.description import LocalDescription, S3Description
 from tests.support.catalogue_rows import NOW
 from tests.support.command_line import CommandLine
 from tests.support.object_stores import (
@@ -135,6 +137,17 @@ def test_a_bucket_is_added_without_its_secrets_and_filled(home: CommandLine, mot
     assert (report["store"], report["copied"], report["stopped"]) == ("cloud", 3, None)
     assert [name.sha256 for name in opened.open_stores()["cloud"].names()] == sorted(hashes)
     assert listed(home)["cloud"]["place"] == f"s3://frames/lab at {moto}"
+
+
+def test_the_settings_of_the_how_to_are_valid_ones() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/stores.md").read_text(encoding="utf-8")
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", page, re.S))
+    settings = Settings.model_validate(tomllib.loads(text))
+    assert list(settings.stores) == ["archive", "vault"]
+    assert settings.stores["vault"].keeps == ("raw", "jpeg")
+    assert settings.jobs["replicate"]["command"] == ["store", "replicate"]
+    fields = {*LocalDescription.model_fields, *S3Description.model_fields} - {"kind"}
+    assert [field for field in sorted(fields) if f"`{field}`" not in page] == []
 
 
 def test_what_is_wrong_is_refused_and_changes_nothing(

@@ -17,6 +17,7 @@ from tests.support.catalogues import (
     postgresql_server,
     sqlite_url,
 )
+from tests.support.object_stores import SeaweedServer, moto_server, seaweed_server
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,20 @@ def server() -> Iterator[URL]:
     """URL of a PostgreSQL server."""
     with postgresql_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """Endpoint of moto, a server that speaks S3 and checks no checksum."""
+    with moto_server() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[SeaweedServer]:
+    """Return a SeaweedFS server, which speaks S3 and checks the sha256."""
+    with seaweed_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, get_args
@@ -12,7 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from datastore.assets import register_asset
-from datastore.catalogue import Catalogue
+from datastore.catalogue import Catalogue, open_catalogue
 from datastore.clocks import FixedClock
 from datastore.errors import StoreSettingsError, StoreUnavailableError
 from datastore.store import LOCAL_STORE, LocalStore, StoredFile
@@ -333,6 +334,25 @@ def test_the_policy_counts_the_copies_of_every_role() -> None:
     assert wanted.pop("raw") == 3
     assert wanted.pop("jpeg") == 2
     assert set(wanted.values()) == {1}
+
+
+def test_two_replications_into_one_store_get_along(
+    url: str, catalogue: Catalogue, vault: LocalStore
+) -> None:
+    hashes = fill(catalogue, 40)
+
+    def run_apart(_: int) -> ReplicationReport:
+        with open_catalogue(url, catalogue.store.root) as own:
+            return run(own, vault)
+
+    with ThreadPoolExecutor(2) as pool:
+        reports = list(pool.map(run_apart, range(2)))
+
+    assert all(report.is_complete for report in reports)
+    assert sum(report.copied + report.already for report in reports) >= 40
+    assert located(catalogue, "vault") == set(hashes)
+    assert [name.sha256 for name in vault.names()] == sorted(hashes)
+    assert not (vault.root / "quarantine").exists()
 
 
 class AwayStore(LocalStore):

@@ -34,23 +34,7 @@ from tests.support.object_stores import (
     SECRET_KEY,
     SeaweedServer,
     describe_bucket,
-    moto_server,
-    seaweed_server,
 )
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """Endpoint of moto."""
-    with moto_server() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(scope="module")
-def seaweed() -> Iterator[SeaweedServer]:
-    """Return a SeaweedFS server."""
-    with seaweed_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)
@@ -307,7 +291,7 @@ def test_a_server_that_cannot_be_relied_on_is_refused_with_what_it_does_wrong(
 
 def test_a_server_that_is_away_is_unavailable_after_its_patience(unused_port: int) -> None:
     endpoint = f"http://127.0.0.1:{unused_port}"
-    store = open_s3_store("vault", describe_bucket(endpoint, patience_s=0.5))
+    store = open_s3_store("vault", describe_bucket(endpoint, patience_s=0.2))
     acts: list[Callable[[], object]] = [
         lambda: store.contains("a" * 64),
         lambda: store.open("a" * 64),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from io import BytesIO
 
 import numpy as np
@@ -14,24 +13,10 @@ from datastore.store import StoredFile
 from datastore.stores.s3 import S3Store, open_s3_store
 from datastore.stores.self_test import self_test
 from tests.support.meddling_proxy import Meddle, Passing, meddling_proxy
-from tests.support.object_stores import KEYS, describe_bucket, moto_server, seaweed_server
+from tests.support.object_stores import KEYS, SeaweedServer, describe_bucket
 
 DATA = np.random.default_rng(3).bytes(300_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    """Endpoint of moto, which checks no checksum."""
-    with moto_server() as endpoint:
-        yield endpoint
-
-
-@pytest.fixture(scope="module")
-def seaweed() -> Iterator[str]:
-    """Endpoint of SeaweedFS, which checks the sha256."""
-    with seaweed_server() as server:
-        yield server.endpoint
 
 
 @pytest.fixture(autouse=True)
@@ -87,10 +72,10 @@ def test_a_bit_that_flips_on_the_way_is_found_by_reading_back(moto: str, prefix:
 
 
 def test_a_bit_that_flips_on_the_way_is_refused_by_a_server_that_checks(
-    seaweed: str, prefix: str
+    seaweed: SeaweedServer, prefix: str
 ) -> None:
     flip = FlipABit()
-    with meddling_proxy(seaweed, flip) as endpoint:
+    with meddling_proxy(seaweed.endpoint, flip) as endpoint:
         description = describe_bucket(endpoint, prefix, verify_after_put=False)
         store = open_s3_store("vault", description)
 
@@ -155,7 +140,7 @@ def test_an_answer_that_is_lost_leaves_the_file_that_was_put(moto: str, prefix: 
 
 
 def test_a_server_that_takes_signed_headers_only_can_be_tried_out(
-    seaweed: str, prefix: str
+    seaweed: SeaweedServer, prefix: str
 ) -> None:
     """Amazon's refuses a header of its own kind that the signature does not cover."""
 
@@ -168,7 +153,7 @@ def test_a_server_that_takes_signed_headers_only_can_be_tried_out(
         ):
             passing.answer = (403, b"<Error><Code>AccessDenied</Code></Error>")
 
-    with meddling_proxy(seaweed, refuse_what_is_not_signed) as endpoint:
+    with meddling_proxy(seaweed.endpoint, refuse_what_is_not_signed) as endpoint:
         store = open_s3_store("vault", describe_bucket(endpoint, prefix))
         assert self_test(store).checks_sha256
 
