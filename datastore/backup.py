@@ -137,7 +137,31 @@ def _source_of(url: str) -> Path:
     return source
 
 
-def _copy(source: Path, unfinished: Path, path: Path, at: datetime) -> Backup:
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy an SQLite catalogue, checked and durable, to a path that then holds all of it.
+
+    Raises
+    ------
+    CatalogueDamagedError, CatalogueFullError, CatalogueUnavailableError
+        As `back_up`; nothing is left at `path`.
+    """
+    with _reported(source, path.parent):
+        unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+        try:
+            with _copied_pages(source, unfinished):
+                pass
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+            sync_folder(path.parent)
+        finally:
+            for leftover in path.parent.glob(f"{unfinished.name}*"):
+                leftover.unlink(missing_ok=True)
+
+
+@contextmanager
+def _copied_pages(source: Path, unfinished: Path) -> Iterator[sqlite3.Connection]:
+    """Copy a catalogue and yield a connection to the copy, which was found to be sound."""
     # a reader of a write-ahead log needs to write its index: it is opened for writing
     from_url = f"{source.resolve().as_uri()}?mode=rw"
     with (
@@ -155,6 +179,11 @@ def _copy(source: Path, unfinished: Path, path: Path, at: datetime) -> Backup:
                 f"the catalogue {source} is damaged, and no backup was made of it:"
                 f" {'; '.join(problems[:3])}; older backups were left alone"
             )
+        yield copy
+
+
+def _copy(source: Path, unfinished: Path, path: Path, at: datetime) -> Backup:
+    with _copied_pages(source, unfinished) as copy:
         (revision,) = copy.execute("select version_num from alembic_version").fetchone()
         newest = copy.execute("select sha256 from audit order by id desc limit 1").fetchone()
         (entries,) = copy.execute("select count(*) from audit").fetchone()

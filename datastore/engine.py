@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from datastore.errors import (
     CatalogueBusyError,
@@ -127,12 +129,14 @@ def _file_system(path: Path, mounts: Path) -> str | None:
     return None if best is None else best[1]
 
 
-def create_engines(url: URL, *, must_exist: bool = True) -> Engines:
+def create_engines(url: URL, *, must_exist: bool = True, read_only: bool = False) -> Engines:
     """Return the engines of the database at `url`; connects to nothing yet.
 
     The write engine of SQLite has one connection and begins every transaction with BEGIN
     IMMEDIATE, so that reading before writing never meets a lock that it cannot wait for. The read
-    engine refuses to write on both databases and sees one snapshot per transaction.
+    engine refuses to write on both databases and sees one snapshot per transaction; with
+    `read_only` it also opens an SQLite file that this process may not write to, and the write
+    engine is of no use.
 
     Raises
     ------
@@ -157,8 +161,8 @@ def create_engines(url: URL, *, must_exist: bool = True) -> Engines:
     event.listen(write, "begin", _begin_immediate)
     read = create_engine(url)
     if must_exist:
-        for engine in (write, read):
-            event.listen(engine, "do_connect", _connect_to_existing)
+        event.listen(write, "do_connect", _connect_to_existing)
+        event.listen(read, "do_connect", _connect_to_read if read_only else _connect_to_existing)
     event.listen(read, "connect", _prepare_sqlite_reader)
     event.listen(read, "begin", _begin)
     return Engines(write, read)
@@ -172,8 +176,30 @@ def _connect_to_existing(
     An empty file in the place of a catalogue that was moved away for a moment would have SQLite
     delete its write-ahead log, and with it what was committed last.
     """
+    _open_with("mode=rw", arguments, options)
+
+
+def _connect_to_read(
+    _dialect: Any, _record: Any, arguments: list[Any], options: dict[str, Any]
+) -> None:
+    """Have SQLite open the file as far as this process may.
+
+    A reader of a write-ahead log writes to the log's index, where it can. Where it cannot, nobody
+    else can who might write meanwhile if there is no log: then the file stands still.
+    """
+    file = Path(arguments[0])
+    if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
+        mode = "mode=rw"
+    elif file.with_name(f"{file.name}-wal").exists():
+        mode = "mode=ro"
+    else:
+        mode = "mode=ro&immutable=1"
+    _open_with(mode, arguments, options)
+
+
+def _open_with(mode: str, arguments: list[Any], options: dict[str, Any]) -> None:
     if not options.get("uri"):
-        arguments[0] = f"{Path(arguments[0]).resolve().as_uri()}?mode=rw"
+        arguments[0] = f"{Path(arguments[0]).resolve().as_uri()}?{mode}"
         options["uri"] = True
 
 
@@ -230,6 +256,11 @@ def translated_errors(url: URL) -> Iterator[None]:
     place = url.render_as_string(hide_password=True)
     try:
         yield
+    except PoolTimeoutError as error:
+        raise CatalogueBusyError(
+            f"every connection of this process to the catalogue {place} was in use for too long;"
+            " nothing was changed: try again"
+        ) from error
     except DBAPIError as error:
         if _means_full(error):
             raise CatalogueFullError(

@@ -149,3 +149,27 @@ class BulkRowsError(RequestError):
 
 class GarbageError(RequestError):
     """A store has so many files without a row that they are probably no garbage."""
+
+
+class DowngradeRefusedError(RequestError):
+    """A catalogue cannot go back to an older revision without losing rows."""
+
+
+class RestoreRefusedError(RequestError):
+    """A backup cannot take the place of the present catalogue."""
+
+
+class SnapshotRefusedError(RequestError):
+    """A snapshot cannot be written to this place."""
+
+
+class UnknownSelectionError(RequestError):
+    """No selection is saved under this name."""
+
+
+class MissingPackageError(RequestError):
+    """What was asked for needs a package that is not installed; the message names its extra."""
+
+
+class CatalogueReadOnlyError(RequestError):
+    """Something was to be written to a catalogue that was opened for reading only."""

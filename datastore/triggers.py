@@ -93,6 +93,29 @@ def shot_status_statements(dialect: str) -> list[str]:
     return statements
 
 
+def without_shot_status_statements(dialect: str) -> list[str]:
+    """Return the statements that take back those of `shot_status_statements`.
+
+    Parameters
+    ----------
+    dialect
+        `sqlite` or `postgresql`.
+    """
+    names = {table: status_trigger_name(table) for table in _STATUS_TRIGGERS}
+    if dialect == "sqlite":
+        return [f"drop trigger {name}" for name in names.values()]
+    return [
+        statement
+        for table, name in names.items()
+        for statement in (f"drop trigger {name} on {table}", f"drop function agetrace_{name}()")
+    ]
+
+
+def without_guards_statements(dialect: str) -> list[str]:
+    """Return what takes back, once no table is left, what `append_only_statements` made beside."""
+    return [] if dialect == "sqlite" else [f"drop function {_FUNCTION}()"]
+
+
 def status_trigger_name(table: str) -> str:
     """Return the name of the trigger that derives shots' status from a table's new rows."""
     return f"shot_status_from_{table}"
@@ -105,16 +128,24 @@ def trigger_name(table: str, change: str) -> str:
 
 def missing_triggers(connection: Connection, tables: Iterable[str]) -> list[str]:
     """Return the names of triggers that are not there: guards of `tables`, and shots' status."""
+    status = {status_trigger_name(table) for table in _STATUS_TRIGGERS}
+    return sorted({*missing_guards(connection, tables), *(status - _triggers(connection))})
+
+
+def missing_guards(connection: Connection, tables: Iterable[str]) -> list[str]:
+    """Return the names of the triggers that should make `tables` append-only and are not there."""
+    sqlite = connection.dialect.name == "sqlite"
+    changes = ("update", "delete") if sqlite else ("change", "truncate")
+    expected = {trigger_name(table, change) for table in tables for change in changes}
+    return sorted(expected - _triggers(connection))
+
+
+def _triggers(connection: Connection) -> set[str]:
     if connection.dialect.name == "sqlite":
         query = "select name from sqlite_master where type = 'trigger'"
-        changes = ("update", "delete")
     else:
         query = "select tgname from pg_trigger where not tgisinternal and tgenabled <> 'D'"
-        changes = ("change", "truncate")
-    present = set(connection.scalars(text(query)))
-    expected = {trigger_name(table, change) for table in tables for change in changes}
-    expected |= {status_trigger_name(table) for table in _STATUS_TRIGGERS}
-    return sorted(expected - present)
+    return set(connection.scalars(text(query)))
 
 
 def _sqlite_trigger(table: str, change: str) -> str:

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 from sqlalchemy import select
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from capture.attendance import ENDS, state_of
 from capture.errors import CameraError, SessionNotResumableError
@@ -38,7 +37,6 @@ OUTAGES: Final = (
     NoCatalogueError,
     # upgraded under a daemon of the former version: the next one carries out what is due
     RevisionMismatchError,
-    PoolTimeoutError,
 )
 """Errors that say of the database, not of the work, that it is locked, full, away or another's."""
 

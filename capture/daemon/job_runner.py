@@ -14,8 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-
 from capture.daemon.clock_watch import ClockWatch
 from capture.daemon.job_claims import (
     LEASE_S,
@@ -43,7 +41,7 @@ _WRITTEN_AGAIN_AFTER_S: Final = 2.0
 _REFUSED: Final = 2
 _LAST_LINE_BYTES: Final = 2000
 _LAST_LINE_LENGTH: Final = 300
-_OUTAGES: Final = (DatastoreError, PoolTimeoutError, ClockError)
+_OUTAGES: Final = (DatastoreError, ClockError)
 
 _LOG = get_logger(__name__)
 

@@ -7,7 +7,7 @@ asking today's models.
 import sqlalchemy as sa
 from alembic import op
 
-from datastore.triggers import append_only_statements
+from datastore.triggers import append_only_statements, without_guards_statements
 
 revision = "0001"
 down_revision = None
@@ -712,4 +712,18 @@ def upgrade() -> None:
         ),
     )
     for statement in append_only_statements(op.get_bind().dialect.name, _APPEND_ONLY):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    for table in (
+        *("saliency_map", "prediction", "run", "experiment", "defect_observation"),
+        *("dataset_item", "defect_extraction", "dataset", "asset_location", "verdict"),
+        *("shot_settings", "shot_event", "asset", "staged_scene", "shot", "session_event"),
+        *("session", "scene_revision", "mounted_camera", "ledger_defect", "timeslot", "scene"),
+        *("fixture_revision", "defect_ledger", "timeslot_scheme", "store", "recipe", "lease"),
+        *("fixture", "camera", "audit"),
+    ):
+        op.drop_table(table)
+    for statement in without_guards_statements(op.get_bind().dialect.name):
         op.execute(statement)

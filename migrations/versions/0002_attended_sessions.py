@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from datastore.errors import DowngradeRefusedError
 from datastore.triggers import append_only_statements
 
 revision = "0002"
@@ -16,28 +17,57 @@ _EVENT_NAMES = (
     " 'clock-jumped', 'scene-changed', 'paused', 'resumed', 'completed', 'partial', 'aborted',"
     " 'failed')"
 )
+_FORMER_EVENT_NAMES = (
+    "name in ('started', 'camera-opened', 'camera-closed', 'scene-changed',"
+    " 'completed', 'partial', 'aborted', 'failed')"
+)
 _EVENT_COLUMNS = "id, session_id, name, at, detail"
 _NEW_TABLES = ["scene_reference", "session_request", "operator_prompt", "operator_answer"]
 
 
 def upgrade() -> None:
-    is_sqlite = op.get_bind().dialect.name == "sqlite"
     op.add_column("shot", sa.Column("since_opened_s", sa.Double(), nullable=True))
     op.add_column("shot", sa.Column("since_last_shot_s", sa.Double(), nullable=True))
-    if is_sqlite:
-        _rebuild_session_event()
-    else:
-        op.drop_constraint(op.f("ck_session_event_name"), "session_event", type_="check")
-        op.create_check_constraint(op.f("ck_session_event_name"), "session_event", _EVENT_NAMES)
+    _change_event_names(_EVENT_NAMES)
     _create_scene_reference()
     _create_session_request()
     _create_operator_tables()
-    guarded = [*_NEW_TABLES, *(["session_event"] if is_sqlite else [])]
-    for statement in append_only_statements(op.get_bind().dialect.name, guarded):
+    _guard(_NEW_TABLES)
+
+
+def downgrade() -> None:
+    unknown = op.get_bind().scalar(
+        sa.text(
+            f"select count(*) from session_event where not ({_FORMER_EVENT_NAMES})"  # noqa: S608
+        )
+    )
+    if unknown:
+        raise DowngradeRefusedError(
+            f"revision {down_revision} has no words for {unknown} rows of session_event, and nothing"
+            " was changed"
+        )
+    for table in reversed(_NEW_TABLES):
+        op.drop_table(table)
+    _change_event_names(_FORMER_EVENT_NAMES)
+    op.drop_column("shot", "since_last_shot_s")
+    op.drop_column("shot", "since_opened_s")
+
+
+def _guard(tables: list[str]) -> None:
+    for statement in append_only_statements(op.get_bind().dialect.name, tables):
         op.execute(statement)
 
 
-def _rebuild_session_event() -> None:
+def _change_event_names(condition: str) -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        _rebuild_session_event(condition)
+        _guard(["session_event"])
+        return
+    op.drop_constraint(op.f("ck_session_event_name"), "session_event", type_="check")
+    op.create_check_constraint(op.f("ck_session_event_name"), "session_event", condition)
+
+
+def _rebuild_session_event(condition: str) -> None:
     """Make the table anew: SQLite cannot change a condition, and drops triggers with a table."""
     op.drop_index("ix_session_event_newest", "session_event")
     op.rename_table("session_event", "session_event_before")
@@ -48,7 +78,7 @@ def _rebuild_session_event() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("detail", sa.JSON(), nullable=True),
-        sa.CheckConstraint(_EVENT_NAMES, name=op.f("ck_session_event_name")),
+        sa.CheckConstraint(condition, name=op.f("ck_session_event_name")),
         sa.ForeignKeyConstraint(
             ["session_id"],
             ["session.id"],

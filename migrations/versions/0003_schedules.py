@@ -258,3 +258,12 @@ def _create_notifications_and_daemons() -> None:
     op.create_index(
         "ix_notification_state_next", "notification", ["state", "next_attempt_at"], unique=False
     )
+
+
+def downgrade() -> None:
+    for table in (
+        *("daemon", "notification", "job_event", "job", "occurrence_session", "occurrence_event"),
+        *("occurrence", "schedule_expansion", "schedule_event", "schedule"),
+    ):
+        op.drop_table(table)
+    op.drop_column("timeslot_scheme", "zone")

@@ -3,7 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
-from datastore.triggers import append_only_statements, shot_status_statements
+from datastore.triggers import (
+    append_only_statements,
+    shot_status_statements,
+    without_shot_status_statements,
+)
 
 revision = "0004"
 down_revision = "0003"
@@ -19,6 +23,7 @@ _SHOT_TIME_INDEXES = {
     "ix_shot_exposure_time": "exposure_s",
     "ix_shot_iso_time": "iso",
 }
+_FORMER_SHOT_INDEXES = ["session_id", "kind", "exposure_s", "iso"]
 _APPEND_ONLY = ["asset_reference", "clock_probe", "frame_measures", "saved_selection"]
 
 
@@ -39,7 +44,7 @@ def upgrade() -> None:
 
 
 def _order_shot_indexes_by_time() -> None:
-    for column in ("session_id", "kind", "exposure_s", "iso"):
+    for column in _FORMER_SHOT_INDEXES:
         op.drop_index(op.f(f"ix_shot_{column}"), table_name="shot")
     for name, column in _SHOT_TIME_INDEXES.items():
         op.create_index(name, "shot", [column, "triggered_at", "id"], unique=False)
@@ -194,3 +199,20 @@ def _create_saved_selections() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_selection")),
     )
     op.create_index("ix_saved_selection_newest", "saved_selection", ["name", "id"], unique=False)
+
+
+def downgrade() -> None:
+    for statement in without_shot_status_statements(op.get_bind().dialect.name):
+        op.execute(statement)
+    for table in ("shot_status", *_APPEND_ONLY):
+        op.drop_table(table)
+    for index in ("ix_asset_location_problem", "ix_asset_location_unverified"):
+        op.drop_index(index, "asset_location")
+    op.drop_column("asset_location", "problem_at")
+    op.drop_column("asset_location", "problem")
+    for name in _SHOT_TIME_INDEXES:
+        op.drop_index(name, "shot")
+    for column in _FORMER_SHOT_INDEXES:
+        op.create_index(op.f(f"ix_shot_{column}"), "shot", [column], unique=False)
+    op.drop_index(op.f("ix_lease_fencing_token"), "lease")
+    op.drop_column("shot", "time_uncertainty_s")
