@@ -24,7 +24,7 @@ from datastore.importing._options import (
     ImportOptionsError,
 )
 from datastore.importing._table import FactsTable, read_table
-from datastore.importing._times import DeclaredTime, parse_iso, parse_written
+from datastore.importing._times import DeclaredTime, is_iso, parse_iso, parse_written
 from datastore.timeslots import Interval, Scheme
 from datastore.zones import ZoneName
 
@@ -163,7 +163,9 @@ class Declared:
     options
         What options, sidecars, mapping and table say together.
     taken_at
-        A time that a path or table gives.
+        A time that a path or table gives; None until `dated` has found its zone.
+    written_at
+        How it is written there, and in which codes; ISO 8601 where these are None.
     timeslot, scheme
         A timeslot and the name of its scheme.
     tolerance_s
@@ -181,6 +183,18 @@ class Declared:
     tolerance_s: float = _TOLERANCE_S
     camera: MappedCamera | None = None
     mapping: tuple[str, str] | None = None
+    written_at: tuple[str, str | None] | None = None
+
+    def dated(self) -> Declared:
+        """Return the same with the written time in the zone of the options."""
+        if self.written_at is None:
+            return self
+        text, written_as = self.written_at
+        zone = self.options.timezone
+        moment = (
+            parse_iso(text, zone) if written_as is None else parse_written(text, written_as, zone)
+        )
+        return replace(self, taken_at=moment)
 
     def verbatim(self) -> dict[str, Any]:
         """Return everything that was stated, for the record."""
@@ -319,16 +333,12 @@ class Layout:
             return f"What is declared of it is malformed: {describe_problems(problem)}."
         declared = replace(declared, options=options)
         if "taken_at" in words:
-            text, zone = words["taken_at"], options.timezone
-            try:
-                moment = (
-                    parse_iso(text, zone)
-                    if written_as is None
-                    else parse_written(text, written_as, zone)
+            if written_as is None and not is_iso(words["taken_at"]):
+                return (
+                    f"taken_at: {words['taken_at']!r} is no time such as 2014-03-05 or"
+                    " 2014-03-05T12:30:00+01:00."
                 )
-            except ValueError:
-                return f"{text!r} is no time such as 2014-03-05 or 2014-03-05T12:30:00+01:00."
-            declared = replace(declared, taken_at=moment)
+            declared = replace(declared, written_at=(words["taken_at"], written_as))
         if "timeslot" not in words:
             return declared
         return self._with_timeslot(declared, words["timeslot"])

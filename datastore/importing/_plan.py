@@ -88,7 +88,7 @@ class Plan:
         facts = self._layout.facts(path.relative_to(self.folder).as_posix())
         if facts is not None:
             options = options.overridden(facts)
-        return replace(declared, options=options)
+        return replace(declared, options=options).dated()
 
     def _within(self, place: Path) -> ImportOptions:
         """Return what the sidecars of a folder and those around it state."""

@@ -96,6 +96,15 @@ def parse_iso(text: str, zone: str | None) -> DeclaredTime | None:
     return None if at is None else DeclaredTime(at)
 
 
+def is_iso(text: str) -> bool:
+    """Return whether a text is a date or time in ISO 8601."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _end_of(local: datetime, codes: set[str]) -> datetime:
     if codes & _OF_AN_HOUR:
         return local + timedelta(hours=1)

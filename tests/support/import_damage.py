@@ -83,7 +83,7 @@ def flipped(content: bytes, rng: np.random.Generator) -> bytes:
 def overwritten(content: bytes, rng: np.random.Generator) -> bytes:
     at = int(rng.integers(0, len(content)))
     length = int(rng.integers(1, 4096))
-    filler = rng.choice([0, 0xFF, 0x80]).astype(np.uint8).tobytes() * length
+    filler = bytes([int(rng.choice([0, 0xFF, 0x80]))]) * length
     return content[:at] + filler + content[at + length :]
 
 
@@ -164,8 +164,8 @@ def fill(folder: Path, rng: np.random.Generator, count: int, originals: list[Pat
         (place / f"{number:04}.{suffix}").write_bytes(damage(content, rng))
     strange = folder / "strange"
     strange.mkdir()
-    for number, name in enumerate(HOSTILE_NAMES):
-        (strange / os.fsdecode(name)).write_bytes(jpeg(1000 + number))
+    for number, hostile in enumerate(HOSTILE_NAMES):
+        (strange / os.fsdecode(hostile)).write_bytes(jpeg(1000 + number))
     for name, content in bombs().items():
         (strange / name).write_bytes(content)
     (strange / "empty.dng").write_bytes(b"")
