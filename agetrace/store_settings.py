@@ -18,8 +18,9 @@ from datastore.descriptions import describe_problems
 from datastore.durable import write_durably
 from datastore.errors import StoreSettingsError
 from datastore.stores.description import LocalDescription, S3Description, StoreDescription
+from datastore.stores.mounted import create_local_store
 from datastore.stores.protocol import AssetStore
-from datastore.stores.registry import create_local_store, open_store, register_store
+from datastore.stores.registry import open_store, register_store
 from datastore.stores.self_test import self_test
 
 

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from datastore import audit
-from datastore.durable import sync_folder, write_durably
-from datastore.errors import StoreSettingsError, StoreUnavailableError
+from datastore.errors import StoreSettingsError
 from datastore.locks import lock_until_commit
 from datastore.store import LOCAL_STORE, LocalStore
-from datastore.stores.description import LocalDescription, S3Description, StoreDescription
+from datastore.stores.description import S3Description, StoreDescription
+from datastore.stores.mounted import open_mounted_store
 from datastore.stores.policy import Policy, policy_of
 from datastore.stores.protocol import AssetStore, StoreKind
 from datastore.tables import Store
-
-_SIGN = "agetrace-store"
-"""File in a local store's folder that holds its name: an empty mount point has none."""
 
 
 class Stores(Mapping[str, AssetStore]):
@@ -101,40 +97,7 @@ def open_store(name: str, description: StoreDescription) -> AssetStore:
         from datastore.stores.s3 import open_s3_store
 
         return open_s3_store(name, description)
-    _require_sign(name, description.root)
-    return LocalStore(description.root, name)
-
-
-def create_local_store(name: str, description: LocalDescription) -> LocalStore:
-    """Make the folder of a local store, with the name of the store in it; an own one is kept.
-
-    Raises
-    ------
-    StoreSettingsError
-        If the folder belongs to another store, or cannot be made.
-    """
-    root = description.root
-    sign = root / _SIGN
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        if not sign.exists():
-            write_durably(sign, f"{name}\n".encode())
-            sync_folder(root.parent)
-    except OSError as error:
-        raise StoreSettingsError(f"{root}: no store can be made there: {error.strerror}") from None
-    _require_sign(name, root)
-    return LocalStore(root, name)
-
-
-def _require_sign(name: str, root: Path) -> None:
-    try:
-        found = (root / _SIGN).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the store {name} is not at {root} ({error.strerror}): is its disk mounted?"
-        ) from None
-    if found != name:
-        raise StoreSettingsError(f"{root} belongs to the store {found!r}, not to {name!r}")
+    return open_mounted_store(name, description)
 
 
 def register_store(session: Session, store: AssetStore, at: datetime) -> int:

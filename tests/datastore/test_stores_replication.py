@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +19,10 @@ from datastore.clocks import FixedClock
 from datastore.errors import StoreSettingsError, StoreUnavailableError
 from datastore.store import LOCAL_STORE, LocalStore, StoredFile
 from datastore.stores.description import ALL_ROLES, LocalDescription
+from datastore.stores.mounted import create_local_store
 from datastore.stores.policy import policy_of
 from datastore.stores.protocol import AssetStore
-from datastore.stores.registry import Stores, create_local_store
+from datastore.stores.registry import Stores
 from datastore.stores.replication import ReplicationReport, count_lacking, replicate
 from datastore.tables import Asset, AssetLocation, AssetRole, AuditEntry, Store
 from tests.support.catalogue_rows import NOW
@@ -319,6 +321,36 @@ def test_an_empty_mount_point_is_no_store_and_a_folder_has_one_owner(tmp_path: P
     (tmp_path / "vault").mkdir()
     with pytest.raises(StoreUnavailableError, match="is its disk mounted"):
         Stores(LocalStore(tmp_path / "own"), {"vault": vault})["vault"]
+
+
+def test_a_disk_that_goes_away_meanwhile_is_neither_empty_nor_written_beside(
+    tmp_path: Path,
+) -> None:
+    mount_point = tmp_path / "mnt"
+    description = LocalDescription(kind="local", root=mount_point / "vault")
+    store = create_local_store("vault", description)
+    kept = store.put_bytes(b"frame").sha256
+    names = store.names()
+
+    mount_point.rename(tmp_path / "away")
+    mount_point.mkdir()
+
+    acts: list[Callable[[], object]] = [
+        lambda: store.contains(kept),
+        lambda: store.open(kept),
+        lambda: store.put_bytes(b"another"),
+        lambda: list(names),
+        lambda: list(store.names()),
+        lambda: store.set_aside(kept),
+    ]
+    for act in acts:
+        with pytest.raises(StoreUnavailableError, match="is its disk mounted"):
+            act()
+    assert list(mount_point.iterdir()) == []
+    mount_point.rmdir()
+    (tmp_path / "away").rename(mount_point)
+    assert [name.sha256 for name in store.names()] == [kept]
+    assert not store.contains("a" * 64)
 
 
 def test_a_store_keeps_its_kind(catalogue: Catalogue, vault: LocalStore) -> None:
