@@ -7,7 +7,7 @@ of the folder did not end, and ends when the folder is done.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,8 @@ class BatchWriter:
         self.without_camera = 0
         self.without_time = 0
         self.within_interval = 0
+        self.serials: dict[int, str] = {}
+        """Serials that files of cameras known by an alias name, by the cameras' row numbers."""
         self._catalogue = catalogue
         self._folder = folder
         self._clock = clock
@@ -302,6 +304,10 @@ class _Batch:
         declared = group.declared
         facts = shot_facts(files[0].metadata, declared, files[0].path.name)
         camera = self._find_camera(facts.camera)
+        other_body = self._other_body(camera, files[0])
+        if other_body is not None:
+            camera = None
+            facts = replace(facts, camera=None, findings=(*facts.findings, other_body))
         judged = tuple(_rows.judged_by_camera(file, camera) for file in files)
         if camera is None:
             camera = _rows.register_camera(
@@ -327,6 +333,26 @@ class _Batch:
         self.without_time += facts.triggered_at is None
         self.within_interval += facts.time_uncertainty_s is not None
         self._tell(judged, verdict, shot.uuid, facts.time_uncertainty_s)
+
+    def _other_body(self, camera: Camera | None, file: ImportedFile) -> Finding | None:
+        """Return what is wrong with a file that names another serial than others of its alias."""
+        serial = file.metadata.serial
+        if camera is None or camera.identity_source != "alias" or serial is None or file.findings:
+            return None
+        serials = self._writer.serials
+        if camera.id not in serials:
+            serials[camera.id] = _rows.serial_of_alias(self._session, camera.id) or serial
+        if serials[camera.id] == serial:
+            return None
+        numbers: dict[str, int | float | str] = {
+            "serial": serial,
+            "earlier_serial": serials[camera.id],
+        }
+        sentence = (
+            f"The file names the serial {serial}, earlier files of {camera.serial} name"
+            f" {serials[camera.id]}: they are of two bodies."
+        )
+        return Finding("other-serial", numbers, sentence)
 
     def _add_to_shot(
         self,

@@ -20,9 +20,11 @@ from datastore.locks import lock_until_commit
 from datastore.metadata import FileMetadata
 from datastore.shot_settings import exif_settings
 from datastore.store import StoredFile
-from datastore.tables import Asset, Camera, Shot, ShotEvent, Verdict
+from datastore.tables import Asset, Camera, Shot, ShotEvent, ShotSettings, Verdict
 
 _AUTHOR = "import"
+_LOOKED_AT = 100
+"""Files of a camera that are asked for a serial: if these name none, its files do not."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,18 @@ def camera_of_shot(session: Transaction, shot_id: int) -> Camera | None:
     return session.scalar(
         select(Camera).join(Shot, Shot.camera_id == Camera.id).where(Shot.id == shot_id)
     )
+
+
+def serial_of_alias(session: Transaction, camera_id: int) -> str | None:
+    """Return the serial that the first file of a camera named which is known by an alias."""
+    values = session.scalars(
+        select(ShotSettings.raw_values)
+        .join(Shot, Shot.id == ShotSettings.shot_id)
+        .where(Shot.camera_id == camera_id, ShotSettings.raw_values.is_not(None))
+        .order_by(Shot.id)
+        .limit(_LOOKED_AT)
+    )
+    return next((value["serial"] for value in values if value and value.get("serial")), None)
 
 
 def judged_by_camera(file: ImportedFile, camera: Camera | None) -> ImportedFile:
@@ -177,7 +191,9 @@ def add_shot(
     session.add(shot)
     session.flush()
     paths = [printable(file.path.relative_to(place.folder)) for file in files]
-    stated = declared.verbatim()
+    said: dict[str, Any] = {"declared": stated} if (stated := declared.verbatim()) else {}
+    if facts.camera is not None and facts.camera.source == "alias" and files[0].metadata.serial:
+        said["serial"] = files[0].metadata.serial
     session.add_all(
         [
             ShotEvent(shot_id=shot.id, name="downloaded", at=at, detail={"files": paths}),
@@ -185,7 +201,7 @@ def add_shot(
                 shot.id,
                 files[0].metadata,
                 temperature_c=facts.temperature_c,
-                raw_values={"declared": stated} if stated else None,
+                raw_values=said or None,
             ),
             ShotEvent(shot_id=shot.id, name="registered", at=at),
         ]

@@ -11,7 +11,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
+from datastore.equipment import FixtureDescription, add_fixture
+from datastore.errors import UnknownSceneError
 from datastore.importing import (
     Mapping,
     MappingError,
@@ -21,8 +24,10 @@ from datastore.importing import (
     ready_mapping_paths,
 )
 from datastore.importing._times import DeclaredTime, parse_written
-from datastore.tables import Camera, TimeslotScheme
+from datastore.tables import Camera, Scene, SceneRevision, Shot, TimeslotScheme
 from datastore.timeslots import find_scheme, timeslot_of
+from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
+from tests.support.frame_files import dark_mosaic, dng, facts
 from tests.support.imports import camera_jpeg, describe, jpeg, row_counts, run, shots
 
 SLOTS = {
@@ -216,6 +221,81 @@ def test_a_file_of_another_model_than_its_folder_says_is_attributed_to_no_camera
     (shot,) = shots(sqlite_catalogue).values()
     assert shot.camera_id is None
     assert set(shot.verdicts[0].numbers or {}) == {"other-model"}
+
+
+def test_one_alias_stands_for_one_body_whatever_its_files_are_called(
+    sqlite_catalogue: Catalogue, folder: Path
+) -> None:
+    for number, serial in enumerate(("7100001", "7100001", "7100002")):
+        put(folder, f"c1/1/{number}.dng", dng(dark_mosaic(number), about=facts(serial=serial)))
+    virtual = {"make": "Agetrace", "model": "Fixture 1", "alias": "set-c1"}
+    mapping = mapping_of(folder, cameras={"c1": virtual}, timeslots=None, pattern="^(?P<camera>c1)")
+    run(sqlite_catalogue, folder, mapping=mapping)
+    # the next import knows it too
+    put(folder, "c1/1/3.dng", dng(dark_mosaic(3), about=facts(serial="7100002")))
+    put(folder, "c1/1/4.dng", dng(dark_mosaic(4), about=facts(serial="7100001")))
+    run(sqlite_catalogue, folder, mapping=mapping)
+    found = shots(sqlite_catalogue)
+    for number, is_same in enumerate((True, True, False, False, True)):
+        shot = found[f"{number}.dng"]
+        (verdict,) = shot.verdicts
+        if is_same:
+            assert shot.camera is not None and shot.camera.serial == "set-c1"
+            assert verdict.verdict == "accepted"
+        else:
+            assert shot.camera_id is None
+            assert (verdict.numbers or {})["other-serial"] == {
+                "serial": "7100002", "earlier_serial": "7100001",
+            }  # fmt: skip
+
+
+def test_a_captured_shot_is_not_doubted_for_what_is_declared_of_a_copy(
+    sqlite_catalogue: Catalogue, folder: Path
+) -> None:
+    content = jpeg(1)
+    put(folder, "c1/1/copy.jpg", content)
+    stored = sqlite_catalogue.store.put_bytes(content)
+    with sqlite_catalogue.writing() as session:
+        camera, capture = add_camera(session), add_session(session)
+        shot = add_shot(session, capture, camera, 1)
+        register_asset(session, stored, "jpeg", shot.triggered_at or NOW, shot_id=shot.id)
+    report = run(sqlite_catalogue, folder, mapping=mapping_of(folder))
+    entry = report.entry("c1/1/copy.jpg")
+    assert entry.outcome == "refused"
+    assert "from a capture: its camera is 7100001 there" in (entry.reason or "")
+    (found,) = shots(sqlite_catalogue).values()
+    assert found.verdicts == []
+
+
+def test_a_scene_of_the_catalogue_may_be_declared(
+    sqlite_catalogue: Catalogue, folder: Path
+) -> None:
+    brick = {"background": "brick", "foreground": "bottle", "illumination": "daylight"}
+    body = {"serial": "0071", "make": "Nikon", "model": "Z 30", "address": "ptpip:127.0.0.2:15740"}
+    description = {
+        "name": "north",
+        "simulated": True,
+        "cameras": [{**body, "profile": None, "sensor": None}],
+        "scenes": [{"name": "brick", **brick}],
+    }
+    add_fixture(sqlite_catalogue, FixtureDescription.model_validate(description), NOW)
+    put(folder, "c1/brick/a.jpg", jpeg(1))
+    put(folder, "c2/brick@1/a.jpg", jpeg(2))
+    pattern = "^(?P<camera>c.)/(?P<scene>[^/]+)/"
+    mapping = mapping_of(folder, pattern=pattern, timeslots=None)
+    run(sqlite_catalogue, folder, mapping=mapping)
+    with sqlite_catalogue.reading() as session:
+        found = session.execute(
+            select(Shot.kind, Scene.name, SceneRevision.revision)
+            .join(SceneRevision, SceneRevision.id == Shot.scene_revision_id)
+            .join(Scene)
+        ).all()
+    assert [tuple(row) for row in found] == [("fixed-background", "brick", 1)] * 2
+    put(folder, "c1/brick@2/a.jpg", jpeg(3))
+    before = row_counts(sqlite_catalogue)
+    with pytest.raises(UnknownSceneError, match="brick@2"):
+        run(sqlite_catalogue, folder, mapping=mapping)
+    assert row_counts(sqlite_catalogue) == before
 
 
 def test_the_same_bytes_in_two_places_are_one_shot_with_two_references(
