@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from datastore import audit
 from datastore.catalogue import Catalogue, open_catalogue
-from datastore.clocks import FixedClock
+from datastore.clocks import FixedClock, HostClock
 from datastore.errors import RequestError, StoreFullError
 from datastore.importing import import_folder, read_options
 from datastore.tables import (
@@ -399,7 +399,7 @@ if __name__ == "__main__":
 """
 
 
-def test_a_killed_import_goes_on_where_it_was(
+def test_an_import_that_is_killed_or_interrupted_goes_on_in_its_session(
     sqlite_catalogue: Catalogue, folder: Path, tmp_path: Path
 ) -> None:
     count = 90
@@ -409,22 +409,26 @@ def test_a_killed_import_goes_on_where_it_was(
     script.write_text(IMPORT)
     store = str(sqlite_catalogue.store.root)
     command = [sys.executable, str(script), sqlite_url(tmp_path), store, str(folder)]
-    for wanted in (3, 40):
-        process = subprocess.Popen(command)
+    for wanted, ending in ((3, signal.SIGKILL), (40, signal.SIGINT)):
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while (row_counts(sqlite_catalogue)[2] or 0) < wanted and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(ending)
+        assert process.wait() == -ending
     interrupted = row_counts(sqlite_catalogue)[2] or 0
     assert 40 <= interrupted < count
 
-    report = run(sqlite_catalogue, folder)
+    # they ran on the host's clock: another would begin a session of its own
+    report = import_folder(sqlite_catalogue, folder, read_options(), clock=HostClock())
 
     assert report.count("already") == interrupted
     assert report.count("accepted") == count - interrupted
     found = shots(sqlite_catalogue)
     assert len(found) == count
+    ends = {tuple(e.name for e in shot.session.events) for shot in found.values()}
+    assert ends == {("started", "resumed", "aborted", "resumed", "completed")}
+    assert sorted(shot.sequence for shot in found.values()) == list(range(1, count + 1))
     for shot in found.values():
         (asset,) = shot.assets
         assert (shot.events[-1].name, len(shot.verdicts)) == ("registered", 1)
