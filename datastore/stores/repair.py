@@ -211,8 +211,8 @@ class _Repair:
             if any(each in self._stores for each in copies.sound):
                 self._count(location)
             elif copies.sound:
-                where = ", ".join(copies.sound)
-                self._give_up(name, location, f"The settings lack {where}.", is_lost=False)
+                detail = f"The settings lack the store {', '.join(copies.sound)}."
+                self._give_up(name, location, detail, is_lost=False)
             else:
                 self._give_up(name, location, _NO_COPY, is_lost=True)
 
@@ -285,6 +285,9 @@ class _Repair:
     def _open(self, name: str) -> AssetStore | None:
         """Return a store; None for one that does not answer or that the settings lack."""
         if name in self._out_of_reach:
+            return None
+        if name not in self._stores:
+            self._out_of_reach[name] = f"The settings lack the store {name}."
             return None
         try:
             store = self._stores[name]

@@ -249,13 +249,15 @@ class Notes:
             try:
                 kept = self._store.set_aside(location.sha256)
             except AssetMissingError:
-                return self._settled(location, "missing", f"{detail} It was taken away meanwhile.")
-            finding = Finding(problem, location, f"{detail} It was moved to {kept}.")
-            with self._catalogue.writing() as session:
-                note_quarantine(
-                    session, location, self._store.name, finding.detail, self._clock.now()
-                )
-            return finding
+                problem, detail = "missing", f"{detail} It was taken away meanwhile."
+            except OSError as error:
+                detail += f" It could not be moved to the quarantine: {error.strerror or error}."
+            else:
+                finding = Finding(problem, location, f"{detail} It was moved to {kept}.")
+                with self._catalogue.writing() as session:
+                    at = self._clock.now()
+                    note_quarantine(session, location, self._store.name, finding.detail, at)
+                return finding
         if problem == "missing" and isinstance(self._store, LocalStore):
             earlier = self._store.set_aside_before(location.sha256)
             if earlier:

@@ -64,15 +64,15 @@ def test_old_files_that_no_row_names_are_set_aside(catalogue: Catalogue) -> None
     assert collected(catalogue).collected == []
 
 
-def test_unfinished_files_of_dead_processes_are_removed(catalogue: Catalogue) -> None:
-    store = catalogue.store
+def test_unfinished_files_of_dead_processes_are_removed(sqlite_catalogue: Catalogue) -> None:
+    store = sqlite_catalogue.store
     store.put_bytes(b"something")
     partial = store.root / "unfinished" / "partial"
     partial.write_bytes(b"par")
-    assert collected(catalogue).unfinished == 0
+    assert collected(sqlite_catalogue).unfinished == 0
     for dry_run in (True, False):
         report = collect_garbage(
-            catalogue,
+            sqlite_catalogue,
             store,
             clock=FixedClock(NEXT_WEEK),
             older_than=timedelta(0),
@@ -83,13 +83,13 @@ def test_unfinished_files_of_dead_processes_are_removed(catalogue: Catalogue) ->
     assert not partial.exists()
 
 
-def test_young_files_and_what_the_spool_knows_stay(catalogue: Catalogue) -> None:
-    sha256 = catalogue.store.put_bytes(b"its row is on its way").sha256
-    young = collected(catalogue, at=datetime.now(UTC))
+def test_young_files_and_what_the_spool_knows_stay(sqlite_catalogue: Catalogue) -> None:
+    sha256 = sqlite_catalogue.store.put_bytes(b"its row is on its way").sha256
+    young = collected(sqlite_catalogue, at=datetime.now(UTC))
     assert (young.collected, young.younger) == ([], 1)
-    spared = collected(catalogue, spared=(sha256,))
+    spared = collected(sqlite_catalogue, spared=(sha256,))
     assert (spared.collected, spared.younger) == ([], 0)
-    assert catalogue.store.contains(sha256)
+    assert sqlite_catalogue.store.contains(sha256)
 
 
 def test_copies_that_lack_only_their_row_stay(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -106,12 +106,12 @@ def test_copies_that_lack_only_their_row_stay(catalogue: Catalogue, tmp_path: Pa
     assert replica.contains(late.sha256)
 
 
-def test_more_than_can_be_garbage_is_refused(catalogue: Catalogue) -> None:
-    hashes = [catalogue.store.put_bytes(b"%d" % number).sha256 for number in range(4)]
+def test_more_than_can_be_garbage_is_refused(sqlite_catalogue: Catalogue) -> None:
+    hashes = [sqlite_catalogue.store.put_bytes(b"%d" % number).sha256 for number in range(4)]
     with pytest.raises(GarbageError, match="more than 3 files"):
-        collected(catalogue, at_most=3)
-    assert all(catalogue.store.contains(sha256) for sha256 in hashes)
-    assert len(collected(catalogue, at_most=4).collected) == 4
+        collected(sqlite_catalogue, at_most=3)
+    assert all(sqlite_catalogue.store.contains(sha256) for sha256 in hashes)
+    assert len(collected(sqlite_catalogue, at_most=4).collected) == 4
 
 
 def test_a_file_whose_row_comes_at_the_last_moment_stays(

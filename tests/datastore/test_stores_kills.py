@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from datastore import audit
-from datastore.catalogue import Catalogue
-from datastore.clocks import HostClock
+from datastore.catalogue import Catalogue, open_catalogue
+from datastore.clocks import FixedClock, HostClock
 from datastore.store import LocalStore
+from datastore.stores.collection import collect_garbage
 from datastore.stores.reconciliation import reconcile
 from datastore.stores.repair import repair
 from datastore.stores.verification import verify
 from datastore.tables import Asset, AuditEntry
-from tests.support.stored_files import add_replica, flip_a_bit, store_files
+from tests.support.catalogues import sqlite_url
+from tests.support.stored_files import add_replica, flip_a_bit, problems, store_files
 
 FILES = 60
 KILLS = 40
+DAY = timedelta(days=1)
 
 UPKEEP = """
 import sys
@@ -126,6 +136,134 @@ def test_killed_upkeep_beside_a_capture_loses_nothing(
     record_property("repaired copies", actions["asset.repair"])
     record_property("frames registered meanwhile", len(captured))
     record_property("unnamed files set aside", len(quarantines) - damaged.total())
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(600)
+def test_upkeep_killed_at_every_step_goes_on(
+    sqlite_template: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """Verify, repair and gc are killed before and after every change of a disk or the catalogue."""
+    steps = 0
+    while True:
+        steps += 1
+        folder = tmp_path / str(steps)
+        folder.mkdir()
+        expected = prepare_faults(sqlite_template, folder)
+        was_killed = look_after(folder, killed_at=steps)
+        nothing_is_lost(folder, expected)
+        assert not look_after(folder, killed_at=None)
+        everything_is_sound(folder, expected)
+        shutil.rmtree(folder)
+        if not was_killed:
+            break
+    assert steps > 40
+    record_property("steps, each with a kill", steps - 1)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What a laboratory had before anything was killed, by hash."""
+
+    sound: frozenset[str]
+    damaged: frozenset[str]
+    garbage: str
+
+
+def prepare_faults(template: Path, folder: Path) -> Faults:
+    """Make a catalogue with two stores, and let disks do what they do to them."""
+    shutil.copy(template, folder / "catalogue.sqlite")
+    with open_laboratory(folder) as (catalogue, own, replica):
+        hashes = store_files(catalogue, 5)
+        add_replica(catalogue, replica.root)
+        garbage = own.put_bytes(b"garbage").sha256
+        (own.root / "unfinished" / "partial").write_bytes(b"par")
+        flipped = [flip_a_bit(own.path(hashes[0])), flip_a_bit(replica.path(hashes[1]))]
+        own.path(hashes[2]).unlink()
+        own.path(hashes[3]).unlink()
+        own.path(hashes[3]).mkdir()
+    damaged = frozenset(hashlib.sha256(data).hexdigest() for data in flipped)
+    return Faults(frozenset(hashes), damaged, garbage)
+
+
+@contextmanager
+def open_laboratory(folder: Path) -> Iterator[tuple[Catalogue, LocalStore, LocalStore]]:
+    with open_catalogue(sqlite_url(folder), folder / "store") as catalogue:
+        yield catalogue, catalogue.store, LocalStore(folder / "replica", "replica")
+
+
+def look_after(folder: Path, *, killed_at: int | None) -> bool:
+    """Verify, repair and collect in a process that dies at a step; returns whether it did."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            die_at_step(killed_at)
+            with open_laboratory(folder) as (catalogue, own, replica):
+                stores = {store.name: store for store in (own, replica)}
+                for store in stores.values():
+                    verify(catalogue, store, clock=HostClock())
+                repair(catalogue, stores, clock=HostClock())
+                # the clock tells of next week
+                clock, old = FixedClock(datetime.now(UTC) + 7 * DAY), timedelta(0)
+                collect_garbage(catalogue, own, clock=clock, older_than=old, at_most=5)
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(child, 0)
+    if killed_at is not None and os.WIFSIGNALED(ended):
+        assert os.WTERMSIG(ended) == signal.SIGKILL
+        return True
+    assert os.waitstatus_to_exitcode(ended) == 0
+    return False
+
+
+def die_at_step(wanted: int | None) -> None:
+    """Kill this process before or after the change of that number."""
+    passed = 0
+
+    def step() -> None:
+        nonlocal passed
+        passed += 1
+        if passed == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(change: Callable[..., Any]) -> Callable[..., Any]:
+        def changed(*arguments: Any, **named: Any) -> Any:
+            step()
+            result = change(*arguments, **named)
+            step()
+            return result
+
+        return changed
+
+    for name in ("link", "rename", "unlink", "fsync", "mkdir"):
+        setattr(os, name, counted(getattr(os, name)))
+    SQLiteDialect.do_commit = counted(SQLiteDialect.do_commit)  # type: ignore[method-assign]
+
+
+def nothing_is_lost(folder: Path, expected: Faults) -> None:
+    held = Counter(
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and "unfinished" not in path.parts
+    )
+    assert expected.sound | expected.damaged | {expected.garbage} <= held.keys()
+
+
+def everything_is_sound(folder: Path, expected: Faults) -> None:
+    nothing_is_lost(folder, expected)
+    with open_laboratory(folder) as (catalogue, own, replica):
+        for store in (own, replica):
+            assert {name.sha256 for name in store.names()} == expected.sound
+            report = verify(catalogue, store, clock=HostClock())
+            assert (report.verified, report.findings) == (5, [])
+            assert problems(catalogue, store.name) == {}
+        assert list((own.root / "unfinished").iterdir()) == []
+        with catalogue.reading() as session:
+            assert audit.verify(session) == []
 
 
 @contextmanager

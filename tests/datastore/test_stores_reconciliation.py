@@ -74,22 +74,26 @@ def test_rows_without_a_sound_file_say_so(catalogue: Catalogue) -> None:
     assert catalogue.store.contains(sound)
 
 
-def test_a_file_that_came_back_is_read_and_its_row_put_in_order(catalogue: Catalogue) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    data = catalogue.store.read_bytes(sha256)
-    catalogue.store.path(sha256).unlink()
-    assert reconciled(catalogue).counts["missing"] == 1
-    catalogue.store.put_bytes(data)
-    report = reconciled(catalogue)
+def test_a_file_that_came_back_is_read_and_its_row_put_in_order(
+    sqlite_catalogue: Catalogue,
+) -> None:
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    data = sqlite_catalogue.store.read_bytes(sha256)
+    sqlite_catalogue.store.path(sha256).unlink()
+    assert reconciled(sqlite_catalogue).counts["missing"] == 1
+    sqlite_catalogue.store.put_bytes(data)
+    report = reconciled(sqlite_catalogue)
     assert (report.matched, report.sound_again, report.findings) == (1, 1, [])
-    assert problems(catalogue) == {}
+    assert problems(sqlite_catalogue) == {}
 
 
-def test_files_without_a_row_are_told_by_what_is_known_of_them(catalogue: Catalogue) -> None:
-    store_files(catalogue, 3)
-    stray, spooled = (catalogue.store.put_bytes(data).sha256 for data in (b"stray", b"spooled"))
+def test_files_without_a_row_are_told_by_what_is_known_of_them(sqlite_catalogue: Catalogue) -> None:
+    store_files(sqlite_catalogue, 3)
+    stray, spooled = (
+        sqlite_catalogue.store.put_bytes(data).sha256 for data in (b"stray", b"spooled")
+    )
     explanations = {spooled: "It waits in the spool."}
-    report = reconciled(catalogue, explanations=explanations)
+    report = reconciled(sqlite_catalogue, explanations=explanations)
     assert {orphan.file.sha256: orphan.outcome for orphan in report.orphans} == {
         stray: "orphan",
         spooled: "explained",
@@ -97,7 +101,7 @@ def test_files_without_a_row_are_told_by_what_is_known_of_them(catalogue: Catalo
     assert report.orphan_bytes == len(b"stray") + len(b"spooled")
     assert report.matched == 3
     # now, its row may still be on its way
-    young = reconcile(catalogue, catalogue.store, clock=FixedClock(datetime.now(UTC)))
+    young = reconcile(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(datetime.now(UTC)))
     assert young.orphan_counts == {"in-work": 2}
 
 
@@ -126,11 +130,11 @@ def test_orphans_are_exported_to_be_imported_and_given_to_no_shot(
 
 
 def test_a_folder_that_cannot_be_is_refused_before_anything_is_done(
-    catalogue: Catalogue, tmp_path: Path
+    sqlite_catalogue: Catalogue, tmp_path: Path
 ) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(RequestError, match="taken"):
-        reconciled(catalogue, export_folder=tmp_path / "taken" / "below")
+        reconciled(sqlite_catalogue, export_folder=tmp_path / "taken" / "below")
 
 
 def test_a_copy_of_a_known_asset_is_adopted_after_it_was_read(
@@ -171,9 +175,11 @@ def test_many_pages_are_merged_in_order(
     assert report.matched == 13
 
 
-def test_a_store_that_is_not_mounted_is_not_judged(catalogue: Catalogue, tmp_path: Path) -> None:
-    store_files(catalogue, 1)
-    catalogue.store.root.rename(tmp_path / "elsewhere")
+def test_a_store_that_is_not_mounted_is_not_judged(
+    sqlite_catalogue: Catalogue, tmp_path: Path
+) -> None:
+    store_files(sqlite_catalogue, 1)
+    sqlite_catalogue.store.root.rename(tmp_path / "elsewhere")
     with pytest.raises(StoreUnavailableError):
-        reconciled(catalogue)
-    assert problems(catalogue) == {}
+        reconciled(sqlite_catalogue)
+    assert problems(sqlite_catalogue) == {}

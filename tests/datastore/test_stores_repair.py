@@ -106,45 +106,45 @@ def test_a_copy_that_was_brought_again_is_found_sound(catalogue: Catalogue) -> N
 
 
 def test_what_cannot_be_read_makes_way_for_a_sound_copy(
-    catalogue: Catalogue, tmp_path: Path
+    sqlite_catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    replica = add_replica(catalogue, tmp_path / "replica")
-    path = catalogue.store.path(sha256)
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    replica = add_replica(sqlite_catalogue, tmp_path / "replica")
+    path = sqlite_catalogue.store.path(sha256)
     path.unlink()
     path.mkdir()
-    verify_all(catalogue, catalogue.store)
-    assert problems(catalogue) == {sha256: "unreadable"}
-    assert repair_all(catalogue, catalogue.store, replica).repaired == 1
-    catalogue.store.verify(sha256)
-    assert [kept.is_dir() for kept in catalogue.store.set_aside_before(sha256)] == [True]
+    verify_all(sqlite_catalogue, sqlite_catalogue.store)
+    assert problems(sqlite_catalogue) == {sha256: "unreadable"}
+    assert repair_all(sqlite_catalogue, sqlite_catalogue.store, replica).repaired == 1
+    sqlite_catalogue.store.verify(sha256)
+    assert [kept.is_dir() for kept in sqlite_catalogue.store.set_aside_before(sha256)] == [True]
 
 
 def test_a_source_that_proves_damaged_is_noted_and_the_next_one_taken(
-    catalogue: Catalogue, tmp_path: Path
+    sqlite_catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    second = add_replica(catalogue, tmp_path / "second", "second")
-    third = add_replica(catalogue, tmp_path / "third", "third")
-    catalogue.store.path(sha256).unlink()
-    verify_all(catalogue, catalogue.store)
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    second = add_replica(sqlite_catalogue, tmp_path / "second", "second")
+    third = add_replica(sqlite_catalogue, tmp_path / "third", "third")
+    sqlite_catalogue.store.path(sha256).unlink()
+    verify_all(sqlite_catalogue, sqlite_catalogue.store)
     bad = flip_a_bit(second.path(sha256))
-    report = repair_all(catalogue, catalogue.store, second, third)
+    report = repair_all(sqlite_catalogue, sqlite_catalogue.store, second, third)
     assert (report.repaired, report.failed) == (1, 0)
-    catalogue.store.verify(sha256)
+    sqlite_catalogue.store.verify(sha256)
     # its own row says so from now on, and the next repair restores it, too
-    assert problems(catalogue, "second") == {sha256: "damaged"}
+    assert problems(sqlite_catalogue, "second") == {sha256: "damaged"}
     assert second.set_aside_before(sha256)[0].read_bytes() == bad
-    assert repair_all(catalogue, catalogue.store, second, third).repaired == 1
+    assert repair_all(sqlite_catalogue, sqlite_catalogue.store, second, third).repaired == 1
     second.verify(sha256)
 
 
-def test_sound_bytes_in_the_own_quarantine_are_taken_back(catalogue: Catalogue) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    catalogue.store.set_aside(sha256)
-    verify_all(catalogue, catalogue.store)
-    assert repair_all(catalogue, catalogue.store).repaired == 1
-    catalogue.store.verify(sha256)
+def test_sound_bytes_in_the_own_quarantine_are_taken_back(sqlite_catalogue: Catalogue) -> None:
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    sqlite_catalogue.store.set_aside(sha256)
+    verify_all(sqlite_catalogue, sqlite_catalogue.store)
+    assert repair_all(sqlite_catalogue, sqlite_catalogue.store).repaired == 1
+    sqlite_catalogue.store.verify(sha256)
 
 
 def test_what_has_no_sound_copy_is_named_with_shot_session_and_research(
@@ -227,38 +227,38 @@ def test_a_copy_out_of_reach_is_not_lost(catalogue: Catalogue, tmp_path: Path) -
     assert problems(catalogue, "replica") == {}
 
 
-def test_a_lost_disk_is_filled_anew(catalogue: Catalogue, tmp_path: Path) -> None:
-    hashes = store_files(catalogue, 5)
-    replica = add_replica(catalogue, tmp_path / "replica")
-    verify_all(catalogue, replica)
-    shutil.rmtree(catalogue.store.root)
-    (catalogue.store.root / "sha256").mkdir(parents=True)
-    verify_all(catalogue, catalogue.store)
+def test_a_lost_disk_is_filled_anew(sqlite_catalogue: Catalogue, tmp_path: Path) -> None:
+    hashes = store_files(sqlite_catalogue, 5)
+    replica = add_replica(sqlite_catalogue, tmp_path / "replica")
+    verify_all(sqlite_catalogue, replica)
+    shutil.rmtree(sqlite_catalogue.store.root)
+    (sqlite_catalogue.store.root / "sha256").mkdir(parents=True)
+    verify_all(sqlite_catalogue, sqlite_catalogue.store)
     told: list[tuple[int, int]] = []
 
     def tell(done: int, total: int) -> None:
         told.append((done, total))
 
     report = repair(
-        catalogue,
-        stores_of(catalogue.store, replica),
+        sqlite_catalogue,
+        stores_of(sqlite_catalogue.store, replica),
         clock=FixedClock(AFTERWARDS),
         progress=tell,
     )
     assert (report.repaired, report.failed) == (5, 0)
     assert told == [(number, 5) for number in range(1, 6)]
-    assert {row.verified_at for row in locations(catalogue).values()} == {AFTERWARDS}
+    assert {row.verified_at for row in locations(sqlite_catalogue).values()} == {AFTERWARDS}
     for sha256 in hashes:
-        catalogue.store.verify(sha256)
+        sqlite_catalogue.store.verify(sha256)
 
 
-def test_an_unmounted_store_is_not_written_to(catalogue: Catalogue, tmp_path: Path) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    replica = add_replica(catalogue, tmp_path / "replica")
-    catalogue.store.path(sha256).unlink()
-    verify_all(catalogue, catalogue.store)
-    catalogue.store.root.rename(tmp_path / "elsewhere")
-    report = repair_all(catalogue, catalogue.store, replica)
+def test_an_unmounted_store_is_not_written_to(sqlite_catalogue: Catalogue, tmp_path: Path) -> None:
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    replica = add_replica(sqlite_catalogue, tmp_path / "replica")
+    sqlite_catalogue.store.path(sha256).unlink()
+    verify_all(sqlite_catalogue, sqlite_catalogue.store)
+    sqlite_catalogue.store.root.rename(tmp_path / "elsewhere")
+    report = repair_all(sqlite_catalogue, sqlite_catalogue.store, replica)
     assert (report.repaired, report.failed, report.lost) == (0, 1, 0)
     assert "mount its disk" in report.unrepaired[0].detail
-    assert not catalogue.store.root.exists()
+    assert not sqlite_catalogue.store.root.exists()

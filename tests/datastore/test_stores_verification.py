@@ -51,8 +51,8 @@ def test_a_sound_store_is_dated_anew(catalogue: Catalogue) -> None:
     assert told == [(number, 5) for number in range(1, 6)]
 
 
-def test_an_empty_store_is_sound(catalogue: Catalogue) -> None:
-    assert verify(catalogue, catalogue.store, clock=FixedClock(NOW)).to_json() == {
+def test_an_empty_store_is_sound(sqlite_catalogue: Catalogue) -> None:
+    assert verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(NOW)).to_json() == {
         "store": "local",
         "verified": 0,
         "verified_bytes": 0,
@@ -95,32 +95,34 @@ def test_a_flipped_bit_is_found_and_the_file_kept_in_quarantine(catalogue: Catal
         assert audit.verify(session) == []
 
 
-def test_a_quarantined_file_stays_missing_until_it_is_brought_again(catalogue: Catalogue) -> None:
-    (sha256,) = store_files(catalogue, 1)
-    sound = catalogue.store.read_bytes(sha256)
-    flip_a_bit(catalogue.store.path(sha256))
-    verify(catalogue, catalogue.store, clock=FixedClock(LATER))
+def test_a_quarantined_file_stays_missing_until_it_is_brought_again(
+    sqlite_catalogue: Catalogue,
+) -> None:
+    (sha256,) = store_files(sqlite_catalogue, 1)
+    sound = sqlite_catalogue.store.read_bytes(sha256)
+    flip_a_bit(sqlite_catalogue.store.path(sha256))
+    verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER))
     for _ in range(2):
-        report = verify(catalogue, catalogue.store, clock=FixedClock(LATER), limit=1)
+        report = verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER), limit=1)
         (finding,) = report.findings
         assert finding.problem == "missing"
         assert "A damaged copy is kept at" in finding.detail
-    catalogue.store.put_bytes(sound)
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).findings == []
+    sqlite_catalogue.store.put_bytes(sound)
+    assert verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER)).findings == []
 
 
-def test_missing_and_unreadable_files_are_named_and_left_alone(catalogue: Catalogue) -> None:
-    gone, blocked, sound = store_files(catalogue, 3)
-    catalogue.store.path(gone).unlink()
-    catalogue.store.path(blocked).unlink()
-    catalogue.store.path(blocked).mkdir()
-    report = verify(catalogue, catalogue.store, clock=FixedClock(LATER), limit=2)
+def test_missing_and_unreadable_files_are_named_and_left_alone(sqlite_catalogue: Catalogue) -> None:
+    gone, blocked, sound = store_files(sqlite_catalogue, 3)
+    sqlite_catalogue.store.path(gone).unlink()
+    sqlite_catalogue.store.path(blocked).unlink()
+    sqlite_catalogue.store.path(blocked).mkdir()
+    report = verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER), limit=2)
     assert [(one.problem, one.location.sha256) for one in report.findings] == [
         ("missing", gone),
         ("unreadable", blocked),
     ]
     assert report.verified == 1
-    assert verified(catalogue)[sound] == LATER
+    assert verified(sqlite_catalogue)[sound] == LATER
 
 
 def test_a_limited_verification_reads_the_longest_unread_and_the_next_goes_on(
@@ -137,17 +139,20 @@ def test_a_limited_verification_reads_the_longest_unread_and_the_next_goes_on(
     assert [verified(catalogue)[sha256] for sha256 in hashes] == [*[LATER] * 2, *[again] * 3]
 
 
-def test_dates_of_the_future_say_nothing(catalogue: Catalogue) -> None:
-    hashes = store_files(catalogue, 3)
-    with catalogue.writing() as session:
+def test_dates_of_the_future_say_nothing(sqlite_catalogue: Catalogue) -> None:
+    hashes = store_files(sqlite_catalogue, 3)
+    with sqlite_catalogue.writing() as session:
         session.execute(
             update(AssetLocation)
             .where(AssetLocation.asset_id == 2)
             .values(verified_at=LATER + timedelta(days=9999))
         )
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER), limit=1).verified == 1
-    assert verified(catalogue)[hashes[1]] == LATER
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).verified == 3
+    assert (
+        verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER), limit=1).verified
+        == 1
+    )
+    assert verified(sqlite_catalogue)[hashes[1]] == LATER
+    assert verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER)).verified == 3
 
 
 def test_a_store_of_many_pages_is_read_once_each(
@@ -261,16 +266,19 @@ def test_known_problems_take_nothing_of_a_limit(catalogue: Catalogue) -> None:
 
 
 def test_a_store_that_is_not_mounted_says_nothing_of_its_files(
-    catalogue: Catalogue, tmp_path: Path
+    sqlite_catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    store_files(catalogue, 2)
+    store_files(sqlite_catalogue, 2)
     (tmp_path / "store").rename(tmp_path / "elsewhere")
     with pytest.raises(StoreUnavailableError, match="mount its disk"):
-        verify(catalogue, catalogue.store, clock=FixedClock(LATER))
-    assert problems(catalogue) == {}
+        verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER))
+    assert problems(sqlite_catalogue) == {}
     # lost for good: the folder is made anew
     (tmp_path / "store" / "sha256").mkdir(parents=True)
-    assert verify(catalogue, catalogue.store, clock=FixedClock(LATER)).counts["missing"] == 2
+    assert (
+        verify(sqlite_catalogue, sqlite_catalogue.store, clock=FixedClock(LATER)).counts["missing"]
+        == 2
+    )
 
 
 def test_another_store_has_rows_of_its_own(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -307,3 +315,16 @@ def test_what_the_way_changed_is_no_fault_of_the_file(sqlite_catalogue: Catalogu
     report = verify(sqlite_catalogue, flaky, clock=FixedClock(LATER))
     assert (report.verified, report.findings) == (3, [])
     assert all(sqlite_catalogue.store.contains(sha256) for sha256 in hashes)
+
+
+def test_a_damaged_file_that_cannot_be_moved_is_told_and_left(sqlite_catalogue: Catalogue) -> None:
+    bad, _ = store_files(sqlite_catalogue, 2)
+    store = sqlite_catalogue.store
+    (store.root / "quarantine").write_text("no folder")
+    flip_a_bit(store.path(bad))
+    for _ in range(2):
+        report = verify(sqlite_catalogue, store, clock=FixedClock(LATER))
+        assert (report.verified, report.counts) == (1, {"damaged": 1})
+        assert "could not be moved to the quarantine" in report.findings[0].detail
+    assert problems(sqlite_catalogue) == {bad: "damaged"}
+    assert store.contains(bad)
