@@ -95,7 +95,8 @@ def require_sign(name: str, root: Path) -> None:
         found = (root / _SIGN).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise StoreUnavailableError(
-            f"the store {name} is not at {root} ({error.strerror}): is its disk mounted?"
+            f"the store {name} is not at {root} ({_SIGN}: {error.strerror}): is its disk mounted? A"
+            f" new disk for it needs the file {_SIGN} with the name {name}"
         ) from None
     if found != name:
         raise StoreSettingsError(f"{root} belongs to the store {found!r}, not to {name!r}")
