@@ -155,6 +155,7 @@ def register_shot(
             height=file.examination.height,
             exif=file.metadata.verbatim,
             metadata_reader=file.metadata.reader,
+            measures=file.examination.measures.at_temperature(file.metadata.camera_temperature_c),
         )
     metadata = examined.main_metadata
     transaction.add(

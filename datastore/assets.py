@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from datastore import frame_measures
 from datastore.errors import AssetTakenError
+from datastore.frames.measures import FrameMeasures
 from datastore.locks import lock_until_commit
 from datastore.store import LOCAL_STORE, StoredFile
 from datastore.tables import Asset, AssetLocation, Store
@@ -29,6 +31,7 @@ def register_asset(
     height: int | None = None,
     exif: dict[str, Any] | None = None,
     metadata_reader: str | None = None,
+    measures: FrameMeasures | None = None,
 ) -> Asset:
     """Record a file that `LocalStore` has stored, with its location.
 
@@ -48,6 +51,8 @@ def register_asset(
         The shot that made it; None for files that no shutter made.
     original_name, width, height, exif, metadata_reader
         What is known of the file; None where it is not.
+    measures
+        What its frame shows; None for files that are no frames.
 
     Raises
     ------
@@ -79,6 +84,7 @@ def register_asset(
     session.flush()
     store_id = _local_store_id(session, at)
     session.add(AssetLocation(asset_id=asset.id, store_id=store_id, verified_at=at))
+    frame_measures.record(session, asset.id, measures, at)
     return asset
 
 

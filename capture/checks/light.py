@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from capture.checks.results import CheckResult, unmeasured
 from capture.checks.thresholds import CheckThresholds
 from datastore.frames import Frame
-from datastore.frames.blocks import BlockMeans, black_of, block_means, visible_cells
+from datastore.frames.blocks import BlockMeans, block_means
+from datastore.frames.cells import Image, black_of, green_cells, visible_cells
 from datastore.frames.focus import measure_sharpness
 from datastore.frames.light import (
     LightChange,
@@ -21,11 +22,9 @@ from datastore.frames.light import (
 )
 from datastore.frames.registration import (
     PART_CELLS,
-    Image,
     Part,
     Shift,
     choose_parts,
-    green_cells,
     is_clipped,
     measure_shift,
 )

@@ -118,10 +118,8 @@ class ExaminingWorker(IsolatedProcess):
             reason = str(error).removeprefix(f"{path} ")
             finding = Finding(STOPPED, {}, f"The file {reason}.")
             return FrameAnswer(Examination("raw", [finding]), (), None)
-        examination = answer["examination"]
-        findings = [Finding(**finding) for finding in examination.pop("findings")]
         return FrameAnswer(
-            Examination(findings=findings, **examination),
+            Examination.from_fields(answer["examination"]),
             tuple(CheckResult(**result) for result in answer["checks"]),
             SceneDescriptor.from_bytes(block) if block else None,
         )

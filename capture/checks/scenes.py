@@ -106,7 +106,8 @@ def describe_scene(frame: Frame) -> SceneDescriptor:
     FrameError
         If it is smaller.
     """
-    from datastore.frames.blocks import block_means, visible_cells
+    from datastore.frames.blocks import block_means
+    from datastore.frames.cells import visible_cells
 
     rows, columns = visible_cells(frame).shape
     block_cells = min(rows // (2 * _ROWS), columns // (2 * _COLUMNS), 8)

@@ -19,6 +19,7 @@ from datastore.frames.integrity import (
     examine_frame,
 )
 from datastore.frames.isolated import DecodingWorker
+from datastore.frames.measures import FrameMeasures
 from datastore.frames.planes import cfa_planes, clipped_share, neighbour_maximum, robust_black
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Finding",
     "Frame",
     "FrameError",
+    "FrameMeasures",
     "UnsupportedFrameError",
     "begins_like_image",
     "cfa_planes",

@@ -1,7 +1,6 @@
 """Means of a frame over blocks of colour cells, in one pass; the ground of the larger measures.
 
-A cell is 2 x 2 photosites, one of each plane of `datastore.frames.cfa_planes`; also on sensors
-without colour filters.
+Cells are those of `datastore.frames.cells`.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from datastore.frames.cells import black_of, visible_cells
 from datastore.frames.frame import Frame
 
 _EVERYTHING = np.array([[0, 65_535]] * 4, np.int64)
@@ -35,20 +35,6 @@ class BlockMeans:
     block_cells: int
     white_share: float
     zero_share: float
-
-
-def visible_cells(frame: Frame) -> NDArray[np.uint16]:
-    """Return the whole cells of a frame's visible area, as a view with the frame's own planes."""
-    top, left, height, width = frame.visible
-    bottom, right = top + height, left + width
-    top, left = top + top % 2, left + left % 2
-    rows, columns = (bottom - top) // 2 * 2, (right - left) // 2 * 2
-    return frame.mosaic[top : top + rows, left : left + columns]
-
-
-def black_of(frame: Frame) -> NDArray[np.float64]:
-    """Return the black level of each plane as the file states it, 0 where it states none."""
-    return np.asarray(frame.black_level or (0.0,) * 4)
 
 
 def block_means(

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datastore.frames.blocks import black_of, block_means, visible_cells
+from datastore.frames.blocks import block_means
+from datastore.frames.cells import black_of, visible_cells
 from datastore.frames.frame import Frame
 from datastore.frames.planes import black_of_counts
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datastore.frames.cells import Image, detail_energy, green_cells
 from datastore.frames.frame import Frame
-from datastore.frames.registration import Image, Part, Shift, green_cells, is_clipped
+from datastore.frames.registration import Part, Shift, is_clipped
 
 _LEAST_PARTS: Final = 3
-_CROP: Final = slice(4, -4)
 
 
 @dataclass(frozen=True)
@@ -30,18 +29,6 @@ class Sharpness:
 
     ratio: float
     uncertainty: float
-
-
-def detail_energy(first: Image, second: Image) -> float:
-    """Return the energy of the finest details of a part, without that of noise.
-
-    Mean product of the Laplacians of two planes whose noise is independent, over the square of
-    the mean level: noise, also the fixed noise of the photo-response, drops out in expectation,
-    where the energy of one plane would count it as sharpness (reconstructed).
-    """
-    level = max(float(first.mean() + second.mean()) / 2, 1e-3)
-    details = [cv2.Laplacian(plane, cv2.CV_32F)[_CROP, _CROP] / level for plane in (first, second)]
-    return float(np.mean(details[0] * details[1], dtype=np.float64))
 
 
 def measure_sharpness(

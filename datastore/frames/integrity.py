@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from datastore.frames import tiff
 from datastore.frames.errors import FrameError
 from datastore.frames.frame import Frame, read_frame, read_jpeg_luma
+from datastore.frames.measures import FrameMeasures, measure_frame, measure_luma
 
 _JPEG_MAGIC = b"\xff\xd8\xff"
 _START_OF_SCAN = b"\xff\xda"
@@ -87,6 +89,8 @@ class Examination:
         Of the decoded image, None where nothing was decoded.
     cfa, white_level
         Of the mosaic, None for a JPEG or where nothing was decoded.
+    measures
+        Of the frame, without the temperature; nothing but None where parts of it are missing.
     """
 
     role: str | None
@@ -95,6 +99,16 @@ class Examination:
     height: int | None = None
     cfa: str | None = None
     white_level: int | None = None
+    measures: FrameMeasures = field(default_factory=FrameMeasures)
+
+    @classmethod
+    def from_fields(cls, fields: dict[str, Any]) -> Self:
+        """Return what `dataclasses.asdict` made fields of."""
+        parts = {
+            "findings": [Finding(**finding) for finding in fields["findings"]],
+            "measures": FrameMeasures(**fields["measures"]),
+        }
+        return cls(**{**fields, **parts})
 
 
 def begins_like_image(path: Path) -> bool:
@@ -172,13 +186,18 @@ def examine_frame(
     except FrameError as error:
         return Examination("raw", [_unreadable(error, path)]), None
     height, width = frame.mosaic.shape
-    found = check_frame(frame, expected)
-    return Examination("raw", found, width, height, frame.cfa, frame.white_level), frame
+    missing = _check_rows(frame)
+    measures = FrameMeasures() if missing else measure_frame(frame)
+    found = _check_dimensions(frame, expected) + missing
+    return Examination("raw", found, width, height, frame.cfa, frame.white_level, measures), frame
 
 
 def check_frame(frame: Frame, expected: ExpectedFile | None = None) -> list[Finding]:
     """Judge the photosites of a decoded frame: its dimensions, and rows that no sensor gives."""
-    expected = expected or ExpectedFile()
+    return _check_dimensions(frame, expected or ExpectedFile()) + _check_rows(frame)
+
+
+def _check_dimensions(frame: Frame, expected: ExpectedFile) -> list[Finding]:
     findings = []
     height, width = frame.mosaic.shape
     for name, found, registered in (
@@ -193,7 +212,7 @@ def check_frame(frame: Frame, expected: ExpectedFile | None = None) -> list[Find
                     f"The {name} is {found} photosites, the registered camera's is {registered}.",
                 )
             )
-    return findings + _check_rows(frame)
+    return findings
 
 
 def _check_rows(frame: Frame) -> list[Finding]:
@@ -336,7 +355,8 @@ def _check_lossless_jpegs(path: Path, directory: tiff.Directory) -> list[Finding
 def _examine_jpeg(path: Path, findings: list[Finding], *, is_of_known_camera: bool) -> Examination:
     data = path.read_bytes()
     # cameras pad files after the end marker, so it need not come last
-    if data.rfind(_END_OF_IMAGE) < data.rfind(_START_OF_SCAN) or _START_OF_SCAN not in data:
+    is_cut = data.rfind(_END_OF_IMAGE) < data.rfind(_START_OF_SCAN) or _START_OF_SCAN not in data
+    if is_cut:
         findings.append(
             Finding(
                 "no-end-of-image",
@@ -345,9 +365,10 @@ def _examine_jpeg(path: Path, findings: list[Finding], *, is_of_known_camera: bo
             )
         )
     try:
-        height, width = read_jpeg_luma(path).shape
+        luma = read_jpeg_luma(path)
     except FrameError as error:
         return Examination("jpeg", [*findings, _unreadable(error, path)])
+    height, width = luma.shape
     if not is_of_known_camera and max(width, height) < _MIN_IMAGE_SIDE:
         findings.append(
             Finding(
@@ -356,7 +377,8 @@ def _examine_jpeg(path: Path, findings: list[Finding], *, is_of_known_camera: bo
                 f"The image has {width} x {height} pixels, as thumbnails have.",
             )
         )
-    return Examination("jpeg", findings, width, height)
+    measures = FrameMeasures() if is_cut else measure_luma(luma)
+    return Examination("jpeg", findings, width, height, measures=measures)
 
 
 def _unreadable(error: FrameError, path: Path) -> Finding:

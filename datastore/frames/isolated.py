@@ -51,8 +51,7 @@ class DecodingWorker(IsolatedProcess):
         except DecodingStoppedError as error:
             reason = str(error).removeprefix(f"{path} ")
             return Examination("raw", [Finding("decoder-stopped", {}, f"The file {reason}.")])
-        findings = [Finding(**finding) for finding in answer.pop("findings")]
-        return Examination(findings=findings, **answer)
+        return Examination.from_fields(answer)
 
     def read_frame(self, path: Path, *, cfa: str | None = None) -> Frame:
         """Read a frame as `datastore.frames.read_frame` does.

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datastore.frames.blocks import BlockMeans, visible_cells
+from datastore.frames.blocks import BlockMeans
+from datastore.frames.cells import visible_cells
 from datastore.frames.frame import MONOCHROME, Frame
 
 _LEAST_SHARE_OF_MEDIAN: Final = 0.1

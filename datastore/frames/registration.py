@@ -14,8 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from datastore.frames.blocks import BlockMeans, black_of, visible_cells
-from datastore.frames.frame import MONOCHROME, Frame
+from datastore.frames.blocks import BlockMeans
+from datastore.frames.cells import (
+    Image,
+    black_of,
+    despiked,
+    green_cells,
+    is_full,
+    visible_cells,
+)
+from datastore.frames.frame import Frame
 
 PART_CELLS: Final = 96
 _PARTS_DOWN: Final = 3
@@ -29,13 +37,10 @@ _ALIKE_SHARE: Final = 0.95  # of the best correlation: as good a place
 _LEAST_SIGNIFICANCE: Final = 8.0
 _LEAST_CORRELATION: Final = 0.2
 
-_FULL_SHARE: Final = 0.95
 _DETAIL_CELLS: Final = 8.0
 _SMOOTHINGS_CELLS: Final = (3.0, 1.5, 1.2)
 _RESIDUAL_SIGMAS: Final = 4.0
 _MAD_TO_SIGMA: Final = 1.4826  # of a normal distribution
-
-Image = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -100,39 +105,9 @@ class Shift:
         return float(np.hypot(self.rows, self.columns))
 
 
-def green_cells(frame: Frame, top: int, left: int, rows: int, columns: int) -> tuple[Image, Image]:
-    """Return two equal planes of a part of a frame, above black and without outlying photosites.
-
-    The two green planes, or two of the four of a sensor without colour filters: independent in
-    their noise. Cells are counted from the visible area's first.
-    """
-    first, second = (1, 2) if frame.cfa in (MONOCHROME, "RGGB", "BGGR") else (0, 3)
-    cells, black = visible_cells(frame), black_of(frame)
-    region = cells[2 * top : 2 * (top + rows), 2 * left : 2 * (left + columns)]
-    planes = []
-    for plane in (first, second):
-        values = np.ascontiguousarray(region[plane // 2 :: 2, plane % 2 :: 2])
-        planes.append(despiked(values.astype(np.float32) - np.float32(black[plane])))
-    return planes[0], planes[1]
-
-
-def despiked(image: Image) -> Image:
-    """Bound each value by its eight neighbours, widened by half their span.
-
-    Takes away single hot, dead and struck photosites and leaves noise and edges nearly untouched
-    (reconstructed).
-    """
-    ring = np.ones((3, 3), np.uint8)
-    ring[1, 1] = 0
-    highest, lowest = cv2.dilate(image, ring), cv2.erode(image, ring)
-    slack = (highest - lowest) / 2
-    return np.clip(image, lowest - slack, highest + slack)
-
-
 def is_clipped(frame: Frame, planes: tuple[Image, Image]) -> bool:
     """Return whether more than a fiftieth of a part of a frame is full, which hides its detail."""
-    full = _FULL_SHARE * (frame.white_level - float(black_of(frame).mean()))
-    return any(np.count_nonzero(plane >= full) > plane.size / 50 for plane in planes)
+    return is_full(planes, frame.white_level - float(black_of(frame).mean()))
 
 
 def choose_parts(blocks: BlockMeans, cells_shape: tuple[int, int]) -> tuple[Part, ...]:

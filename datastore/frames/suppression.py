@@ -17,7 +17,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from datastore.frames.blocks import visible_cells
+from datastore.frames.cells import visible_cells
 from datastore.frames.frame import MONOCHROME, Frame
 
 _SAMPLE_PHOTOSITES: Final = 800_000

@@ -222,6 +222,7 @@ def add_file(session: Transaction, shot_id: int, file: ImportedFile, at: datetim
         height=file.examination.height,
         exif=file.metadata.verbatim,
         metadata_reader=file.metadata.reader,
+        measures=file.examination.measures.at_temperature(file.metadata.camera_temperature_c),
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from datastore.frames import Frame, neighbour_maximum
-from datastore.frames.blocks import block_means, visible_cells
+from datastore.frames.blocks import block_means
+from datastore.frames.cells import green_cells, visible_cells
 from datastore.frames.darkness import measure_darkness
 from datastore.frames.focus import Sharpness, measure_sharpness
 from datastore.frames.light import LightChange, expected_white_share, level_histogram, light_change
@@ -19,7 +20,6 @@ from datastore.frames.registration import (
     PART_CELLS,
     Shift,
     choose_parts,
-    green_cells,
     measure_shift,
 )
 from datastore.frames.suppression import measure_defect_signs
