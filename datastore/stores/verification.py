@@ -31,6 +31,7 @@ from datastore.stores._locations import (
     note_sound,
     with_problem,
 )
+from datastore.stores.mounted import MountedStore
 from datastore.stores.protocol import AssetStore
 from datastore.tables import LocationProblem
 
@@ -173,18 +174,23 @@ def verify(
 
 
 def require_present(store: AssetStore) -> None:
-    """Refuse to judge files of a folder that is not there, as where no disk is mounted.
+    """Refuse to judge files of a home's own store that is not there, as where no disk is mounted.
+
+    Other local stores have a sign of their own.
 
     Raises
     ------
     StoreUnavailableError
-        If a local store has not even the folder that holds its files.
+        If the store has not even the folder that holds its files.
     """
-    if isinstance(store, LocalStore) and not (store.root / "sha256").is_dir():
+    if not isinstance(store, LocalStore) or isinstance(store, MountedStore):
+        return
+    folder = store.root / "sha256"
+    if not folder.is_dir():
         raise StoreUnavailableError(
-            f"the asset store {store.name} has no folder {store.root / 'sha256'} although the"
-            " catalogue names files of it: mount its disk; or if its files are lost, make that"
-            " folder, verify the store and have `agetrace store repair` fill it anew"
+            f"the asset store {store.name} has no folder {folder} although the catalogue names"
+            " files there: mount its disk; or if they are lost, make that folder, verify the store, and"
+            " have `agetrace store repair` fill it anew"
         )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+import pytest
 from sqlalchemy import select
 
 from datastore.assets import register_asset
@@ -15,7 +16,10 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import FixedClock
 from datastore.errors import StoreUnavailableError
 from datastore.store import LocalStore
+from datastore.stores.description import LocalDescription
+from datastore.stores.mounted import create_local_store
 from datastore.stores.protocol import AssetStore
+from datastore.stores.reconciliation import reconcile
 from datastore.stores.registry import Stores
 from datastore.stores.repair import RepairReport, repair
 from datastore.stores.verification import verify
@@ -262,3 +266,20 @@ def test_an_unmounted_store_is_not_written_to(sqlite_catalogue: Catalogue, tmp_p
     assert (report.repaired, report.failed, report.lost) == (0, 1, 0)
     assert "mount its disk" in report.unrepaired[0].detail
     assert not sqlite_catalogue.store.root.exists()
+
+
+def test_a_new_disk_of_a_replica_needs_its_sign_alone(
+    sqlite_catalogue: Catalogue, tmp_path: Path
+) -> None:
+    store_files(sqlite_catalogue, 2)
+    add_replica(sqlite_catalogue, tmp_path / "replica")
+    shutil.rmtree(tmp_path / "replica")
+    description = LocalDescription(kind="local", root=tmp_path / "replica")
+    stores = Stores(sqlite_catalogue.store, {"replica": description})
+    with pytest.raises(StoreUnavailableError, match="needs the file"):
+        stores["replica"]
+    create_local_store("replica", description)
+    report = reconcile(sqlite_catalogue, stores["replica"], clock=FixedClock(LATER))
+    assert report.counts == {"missing": 2}
+    assert repair(sqlite_catalogue, stores, clock=FixedClock(AFTERWARDS)).repaired == 2
+    assert verify(sqlite_catalogue, stores["replica"], clock=FixedClock(AFTERWARDS)).verified == 2
