@@ -189,8 +189,8 @@ def require_present(store: AssetStore) -> None:
     if not folder.is_dir():
         raise StoreUnavailableError(
             f"the asset store {store.name} has no folder {folder} although the catalogue names"
-            " files there: mount its disk; or if they are lost, make that folder, verify the store, and"
-            " have `agetrace store repair` fill it anew"
+            " files there: mount its disk; or if they are lost, make that folder, verify the store,"
+            " and have `agetrace store repair` fill it anew"
         )
 
 
