@@ -309,9 +309,8 @@ def cached_catalogue(synthetic: Synthetic) -> Path:
     runner.create(f"sqlite:///{partial}")
     try:
         with closing(sqlite3.connect(partial)) as connection:
-            schema = "\n".join(
-                row[0] or "" for row in connection.execute("select sql from sqlite_master")
-            )
+            definitions = connection.execute("select name, sql from sqlite_master order by name")
+            schema = [(name, " ".join((sql or "").split())) for name, sql in definitions]
         key = hashlib.sha256(f"{schema}{sorted(asdict(synthetic).items())}".encode())
         final = folder / f"shots-{synthetic.shots}-{key.hexdigest()[:12]}.sqlite"
         if not final.exists():
