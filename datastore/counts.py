@@ -32,10 +32,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.orm import Session as Transaction
 
-from datastore._shot_filter import ShotFilter, conditions
+from datastore._shot_filter import ShotFilter
 from datastore._shot_pages import names_status
 from datastore.catalogue import Catalogue
 from datastore.errors import FilterError
+from datastore.selections import Condition
+from datastore.selections.statements import conditions_on_shots
 from datastore.tables import (
     Camera,
     FrameKind,
@@ -78,7 +80,7 @@ class ShotCount:
 def count_shots(
     catalogue: Catalogue,
     by: Sequence[Dimension | str] = ("timeslot", "scene", "camera"),
-    where: ShotFilter | None = None,
+    where: ShotFilter | Condition | None = None,
     scheme: str | None = None,
 ) -> list[ShotCount]:
     """Count the shots by timeslot, scene, camera, kind, verdict, state or session.
@@ -109,7 +111,8 @@ def count_shots(
     _require_dimensions(by, scheme)
     with catalogue.reading() as transaction:
         found_scheme = None if scheme is None else find_scheme(transaction, scheme)
-        wanted = [] if where is None else conditions(transaction, where, found_scheme)
+        asked = where.condition() if isinstance(where, ShotFilter) else where
+        wanted = [] if asked is None else conditions_on_shots(transaction, asked, found_scheme)
         axes = _axes(by) if "timeslot" in by and not wanted else None
         if axes is not None and found_scheme is not None:
             counted, names = _by_stretches(transaction, axes, found_scheme), (*axes, "timeslot")

@@ -184,16 +184,16 @@ def _connect_to_read(
 ) -> None:
     """Have SQLite open the file as far as this process may.
 
-    A reader of a write-ahead log writes to the log's index, where it can. Where it cannot, nobody
-    else can who might write meanwhile if there is no log: then the file stands still.
+    A reader of a write-ahead log writes to the log's index, where it can. On a file system that
+    nobody can write to, the file stands still and needs none.
     """
     file = Path(arguments[0])
     if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK):
         mode = "mode=rw"
-    elif file.with_name(f"{file.name}-wal").exists():
-        mode = "mode=ro"
-    else:
+    elif os.statvfs(file).f_flag & os.ST_RDONLY:
         mode = "mode=ro&immutable=1"
+    else:
+        mode = "mode=ro"
     _open_with(mode, arguments, options)
 
 
