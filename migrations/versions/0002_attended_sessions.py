@@ -43,8 +43,8 @@ def downgrade() -> None:
     )
     if unknown:
         raise DowngradeRefusedError(
-            f"revision {down_revision} has no words for {unknown} rows of session_event, and nothing"
-            " was changed"
+            f"revision {down_revision} has no words for {unknown} rows of session_event, and"
+            " nothing was changed"
         )
     for table in reversed(_NEW_TABLES):
         op.drop_table(table)
