@@ -67,9 +67,9 @@ def root(
 
 
 app.command("init")(home.init)
-app.command("shots")(shots.shots)
 app.command("evidence")(evidence.evidence)
 app.command("demo")(demo.demo)
+app.add_typer(shots.app, name="shots")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(fixture.app, name="fixture")
 app.add_typer(camera.app, name="camera")

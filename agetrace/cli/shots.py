@@ -1,4 +1,4 @@
-"""`agetrace shots`: query the shots."""
+"""`agetrace shots`: query the shots, by options or by expressions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from typing import Annotated
 
 import typer
 
+from agetrace.cli import _shot_counts, _shot_selections
 from agetrace.cli._shared import JsonOption, catalogue_of, parse_time, print_records
+from agetrace.cli._shot_selections import SHOT_COLUMNS, CsvOption, SchemeOption
 
-_COLUMNS = [
-    "id", "camera_serial", "kind", "scene", "timeslot", "triggered_at", "exposure_s", "iso",
-    "f_number", "state", "verdict",
-]  # fmt: skip
+app = typer.Typer(invoke_without_command=True)
+app.command("where")(_shot_selections.where)
+app.command("save")(_shot_selections.save)
+app.command("saved")(_shot_selections.saved)
+app.command("counts")(_shot_counts.counts)
 
 
+@app.callback()
 def shots(
     context: typer.Context,
     camera: Annotated[list[str] | None, typer.Option(help="Serial of the camera.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Kind of frame.")] = None,
     scene: Annotated[list[str] | None, typer.Option(help="Name of the scene.")] = None,
     timeslot: Annotated[list[int] | None, typer.Option(help="Ordinal of the timeslot.")] = None,
-    scheme: Annotated[
-        str | None, typer.Option(help="Timeslot scheme; the home's default otherwise.")
-    ] = None,
+    scheme: SchemeOption = None,
     session: Annotated[str | None, typer.Option(help="Identifier of the session.")] = None,
     since: Annotated[str | None, typer.Option(help="Not before this ISO 8601 time.")] = None,
     until: Annotated[str | None, typer.Option(help="Before this ISO 8601 time.")] = None,
@@ -31,12 +33,15 @@ def shots(
     state: Annotated[list[str] | None, typer.Option(help="State: the newest event.")] = None,
     verdict: Annotated[list[str] | None, typer.Option(help="Newest verdict.")] = None,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_csv: CsvOption = False,
 ) -> None:
     """Query the shots; several values of one option mean any of them.
 
     Example: agetrace shots --kind dark-field --camera 7100001 --since 2026-01-01 --json
     """
+    if context.invoked_subcommand is not None:
+        _refuse_options(context, context.invoked_subcommand)
+        return
     from datastore.queries import ShotFilter, iterate_shots
 
     chosen = ShotFilter(
@@ -57,8 +62,14 @@ def shots(
             catalogue, chosen, scheme=scheme or home.settings.timeslots.default_scheme
         )
         print_records(
-            (record.to_json() for record in records), _COLUMNS, as_json=as_json, as_csv=as_csv
+            (record.to_json() for record in records), SHOT_COLUMNS, as_json=as_json, as_csv=as_csv
         )
+
+
+def _refuse_options(context: typer.Context, command: str) -> None:
+    """Refuse options that stand before a command, which would not heed them."""
+    if any(value not in (None, False, [], ()) for value in context.params.values()):
+        raise typer.BadParameter(f"options of `{command}` stand behind it, not before")
 
 
 def _exposure_s(text: str) -> float:
