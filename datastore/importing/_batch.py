@@ -1,8 +1,4 @@
-"""A batch of read groups becomes rows, in one transaction with one entry of the audit.
-
-Owns the import session: it begins with the first new row, is taken up again where an earlier import
-of the folder did not end, and ends when the folder is done.
-"""
+"""A batch of read groups becomes rows, in one transaction with one entry of the audit."""
 
 from __future__ import annotations
 
@@ -10,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session as Transaction
@@ -24,13 +19,14 @@ from datastore.importing import _rows
 from datastore.importing._facts import CameraIdentity, shot_facts
 from datastore.importing._files import printable
 from datastore.importing._known import KnownFile, find_by_hash
-from datastore.importing._mapping import Declared
+from datastore.importing._layout import Declared
 from datastore.importing._reading import FileReading
 from datastore.importing._report import ImportEntry
 from datastore.importing._rows import ImportedFile
+from datastore.importing._running import ImportSession
 from datastore.locks import lock_until_commit
 from datastore.metadata import FileMetadata
-from datastore.tables import AssetReference, Camera, Session, SessionEvent, Shot, Verdict
+from datastore.tables import AssetReference, Camera, Shot, Verdict
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,10 @@ class BatchWriter:
         The imported folder, absolute.
     clock
         Dates what is written.
+    running
+        The import's session; begins with the first new row.
     scene_ids
         Row numbers of the scenes that are declared, by their names.
-    lineage
-        What the session's first event tells.
     """
 
     def __init__(
@@ -64,8 +60,8 @@ class BatchWriter:
         catalogue: Catalogue,
         folder: Path,
         clock: CivilClock,
+        running: ImportSession,
         scene_ids: Mapping[str, int],
-        lineage: dict[str, Any],
     ) -> None:
         self.without_camera = 0
         self.without_time = 0
@@ -75,9 +71,8 @@ class BatchWriter:
         self._catalogue = catalogue
         self._folder = folder
         self._clock = clock
+        self.running = running
         self._scene_ids = scene_ids
-        self._lineage = lineage
-        self._session: tuple[int, str] | None = None
 
     def commit(self, groups: Sequence[ReadGroup]) -> list[ImportEntry]:
         """Write the rows of some groups, and return the entries of their files."""
@@ -92,93 +87,21 @@ class BatchWriter:
                     batch.add(group)
             batch.close()
         # only what is committed counts
-        self._session = batch.running or self._session
+        self.running.keep(batch.running)
         self.without_camera += batch.without_camera
         self.without_time += batch.without_time
         self.within_interval += batch.within_interval
         return batch.entries
-
-    def complete(self) -> str | None:
-        """End the session, if there is one, and return its UUID."""
-        if self._session is None:
-            # one that was killed after its last file wants no more than its end
-            with self._catalogue.reading() as session:
-                self._session = self.find_unended(session)
-        if self._session is None:
-            return None
-        self._end("completed", {})
-        return self._session[1]
-
-    def abort(self, reason: str) -> None:
-        """Say why the session did not reach its end, if there is one."""
-        if self._session is not None:
-            self._end("aborted", {"reason": reason})
-
-    def start(self, session: Transaction, at: datetime) -> tuple[int, str]:
-        """Return row number and UUID of the running session: this one's, an unended one, a new."""
-        if self._session is not None:
-            return self._session
-        unended = self.find_unended(session)
-        if unended is not None:
-            event = SessionEvent(session_id=unended[0], name="resumed", at=at, detail=self._lineage)
-            session.add(event)
-            return unended
-        row = Session(
-            kind="import", clock_source=self._clock.source, started_at=at, note=self._note
-        )
-        session.add(row)
-        session.flush()
-        event = SessionEvent(session_id=row.id, name="started", at=at, detail=self._lineage)
-        session.add(event)
-        return row.id, row.uuid
-
-    def find_unended(self, session: Transaction) -> tuple[int, str] | None:
-        """Return the folder's newest import if it was killed or aborted."""
-        newest = session.execute(
-            select(Session.id, Session.uuid)
-            .where(
-                Session.kind == "import",
-                Session.note == self._note,
-                Session.clock_source == self._clock.source,
-            )
-            .order_by(Session.id.desc())
-            .limit(1)
-        ).one_or_none()
-        if newest is None:
-            return None
-        state = session.scalar(
-            select(SessionEvent.name)
-            .where(SessionEvent.session_id == newest.id)
-            .order_by(SessionEvent.id.desc())
-            .limit(1)
-        )
-        return None if state == "completed" else (newest.id, newest.uuid)
 
     @property
     def folder(self) -> Path:
         """The imported folder."""
         return self._folder
 
-    @property
-    def _note(self) -> str:
-        return f"import of {printable(self._folder)}"
-
     def scene_id(self, declared: Declared) -> int | None:
         """Return the row number of a declared scene, None where none is."""
         scene = declared.options.scene
         return None if scene is None else self._scene_ids[scene]
-
-    def _end(self, name: str, detail: dict[str, object]) -> None:
-        assert self._session is not None
-        session_id, uuid = self._session
-        at = self._clock.now()
-        with self._catalogue.writing() as session:
-            count = select(func.count()).select_from(Shot).where(Shot.session_id == session_id)
-            shots = session.scalar(count)
-            detail = {**detail, "shots": shots}
-            session.add(SessionEvent(session_id=session_id, name=name, at=at, detail=detail))
-            entry = {"session": uuid, "end": name, "shots": shots}
-            audit.append(session, "import.folder", entry, at)
 
 
 class _Batch:
@@ -397,7 +320,7 @@ class _Batch:
 
     def _start(self) -> tuple[int, str]:
         if self.running is None:
-            self.running = self._writer.start(self._session, self._at)
+            self.running = self._writer.running.begin(self._session, self._at)
             newest = select(func.max(Shot.sequence)).where(Shot.session_id == self.running[0])
             self._sequence = self._session.scalar(newest) or 0
         return self.running

@@ -9,7 +9,8 @@ from typing import Any
 
 from datastore.catalogue import Catalogue
 from datastore.errors import RequestError
-from datastore.importing._mapping import Mapping, open_layout
+from datastore.importing._layout import open_layout
+from datastore.importing._mapping import Mapping
 from datastore.importing._options import ImportOptions
 from datastore.importing._plan import Plan, require_listed_files
 from datastore.importing._report import ImportEntry

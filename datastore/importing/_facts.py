@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from datastore.frames import Finding
-from datastore.importing._mapping import Declared
+from datastore.importing._layout import Declared
 from datastore.importing._options import ImportOptions
 from datastore.importing._times import FARTHEST_ZONE_S, DeclaredTime, in_zone
 from datastore.metadata import FileMetadata

@@ -23,11 +23,13 @@ from datastore.errors import DatastoreError, RequestError
 from datastore.importing._batch import BatchWriter, ReadGroup, known_entry
 from datastore.importing._files import printable
 from datastore.importing._known import KnownFile, find_by_place
-from datastore.importing._mapping import Mapping, open_layout
+from datastore.importing._layout import open_layout
+from datastore.importing._mapping import Mapping
 from datastore.importing._options import ImportOptions
 from datastore.importing._plan import Plan, PlannedGroup, require_listed_files
 from datastore.importing._reading import GroupReader, GroupReaders, Readers, processors
 from datastore.importing._report import SETTLED, ImportEntry, ImportReport, Outcome
+from datastore.importing._running import ImportSession
 from datastore.importing._schemes import add_missing_scheme, find_scenes, timeslots_of
 
 Progress = Callable[[int, int], None]
@@ -131,7 +133,8 @@ def import_folder(
                 scenes.add(found.declared.options.scene)
     scene_ids = find_scenes(catalogue, scenes)
     add_missing_scheme(catalogue, mapping, clock.now())
-    writer = BatchWriter(catalogue, folder, clock, scene_ids, _lineage(plan, mapping, facts))
+    session = ImportSession(catalogue, folder, clock, _lineage(plan, mapping, facts))
+    writer = BatchWriter(catalogue, folder, clock, session, scene_ids)
     importing = _Importing(catalogue, plan, writer, clock, verify=verify, each=each)
     count = processes or min(processors(), _MOST_READERS)
     with ExitStack() as resources:
@@ -226,12 +229,12 @@ class _Importing:
                     done += step.groups
                     _tell(progress, done, max(done, total))
             self._commit(pending)
-            self._session = self._writer.complete()
+            self._session = self._writer.running.complete()
         except BaseException as error:
             # a full disk, which may be the reason, also refuses these rows
             with suppress(DatastoreError):
                 self._commit(pending)
-                self._writer.abort(str(error) or type(error).__name__)
+                self._writer.running.abort(str(error) or type(error).__name__)
             raise
         finally:
             threads.close()

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session as Transaction
 
-from datastore.importing._mapping import Declared
+from datastore.importing._layout import Declared
 from datastore.tables import Asset, AssetReference, Camera, Session, Shot
 
 

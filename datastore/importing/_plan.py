@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from datastore.importing._files import FileGroup, is_jpeg_name, printable, walk
-from datastore.importing._mapping import Declared, Layout, MappingError
+from datastore.importing._layout import Declared, Layout
+from datastore.importing._mapping import MappingError
 from datastore.importing._options import (
     ImportOptions,
     file_options,

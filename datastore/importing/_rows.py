@@ -14,7 +14,7 @@ from datastore.assets import register_asset
 from datastore.frames import Examination, Finding
 from datastore.importing._facts import CameraIdentity, ShotFacts, resized
 from datastore.importing._files import is_jpeg_name, printable
-from datastore.importing._mapping import Declared
+from datastore.importing._layout import Declared
 from datastore.importing._options import ImportOptions
 from datastore.locks import lock_until_commit
 from datastore.metadata import FileMetadata
