@@ -173,3 +173,7 @@ class MissingPackageError(RequestError):
 
 class CatalogueReadOnlyError(RequestError):
     """Something was to be written to a catalogue that was opened for reading only."""
+
+
+class ExportRefusedError(RequestError):
+    """An export cannot be made in this way, or into this folder."""

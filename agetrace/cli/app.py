@@ -16,6 +16,7 @@ from agetrace.cli import (
     demo,
     evidence,
     experiment,
+    export,
     fixture,
     home,
     imports,
@@ -83,6 +84,7 @@ app.add_typer(occurrence.app, name="occurrence")
 app.add_typer(verdict.app, name="verdict")
 app.add_typer(imports.app, name="import")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(export.app, name="export")
 app.add_typer(defects.app, name="defects")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(job.app, name="job")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -19,8 +19,9 @@ REGISTERED_AT = datetime(2019, 1, 1, tzinfo=UTC)
 class FrameWriter:
     """Writes frames as rows, in the order that they are given, each with its own shot."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, sizes: Mapping[str, int] | None = None) -> None:
         self._session = session
+        self._sizes = sizes or {}
         self._cameras: dict[CameraIdentity, tables.Camera] = {}
         self._sessions: dict[str, tables.Session] = {}
         self._scenes: dict[str, tables.SceneRevision] = {}
@@ -111,7 +112,10 @@ class FrameWriter:
             ],
             assets=[
                 tables.Asset(
-                    sha256=frame.sha256, bytes=1, role=frame.role, created_at=REGISTERED_AT
+                    sha256=frame.sha256,
+                    bytes=self._sizes.get(frame.sha256, 1),
+                    role=frame.role,
+                    created_at=REGISTERED_AT,
                 )
             ],
         )
@@ -140,10 +144,12 @@ def write_scheme(session: Session, timeslots: int = 3) -> None:
     )
 
 
-def fill(catalogue: Catalogue, frames: Iterable[Frame]) -> None:
-    """Add the scheme and the frames to an empty catalogue."""
+def fill(
+    catalogue: Catalogue, frames: Iterable[Frame], sizes: Mapping[str, int] | None = None
+) -> None:
+    """Add the scheme and the frames to an empty catalogue; files without a size have one byte."""
     with catalogue.writing() as session:
         write_scheme(session)
-        writer = FrameWriter(session)
+        writer = FrameWriter(session, sizes)
         for frame in frames:
             writer.write(frame)
