@@ -21,6 +21,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from datastore._hashing import hash_file
 from datastore._names import StoredName, list_names, require_sha256
 from datastore.durable import FULL_DISK_ERRORS, sync_folder
 from datastore.errors import (
@@ -32,7 +33,6 @@ from datastore.errors import (
 LOCAL_STORE = "local"
 """Name of the store that every home has."""
 
-_CHUNK_BYTES = 1 << 20
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EACCES})
 
 
@@ -128,7 +128,7 @@ class LocalStore:
             if is_verified and sha256 is not None:
                 stored = StoredFile(sha256, os.fstat(source.fileno()).st_size)
             else:
-                stored = _hashed(source)
+                stored = StoredFile(*hash_file(source))
                 _require_hash(stored, sha256, str(path))
             if not self._put_link(path, source, stored):
                 source.seek(0)
@@ -175,7 +175,7 @@ class LocalStore:
             If its bytes have another hash.
         """
         with self.open(sha256) as file:
-            stored = _hashed(file)
+            stored = StoredFile(*hash_file(file))
         _require_hash(stored, sha256, str(self.path(sha256)))
         return stored
 
@@ -292,7 +292,7 @@ class LocalStore:
 
     def _put_copy(self, source: BinaryIO, expected: str | None, name: str) -> StoredFile:
         with self._unfinished_file() as (partial, target):
-            stored = _hashed(source, target)
+            stored = StoredFile(*hash_file(source, target))
             _require_hash(stored, expected, name)
             target.flush()
             os.fchmod(target.fileno(), 0o444)
@@ -359,7 +359,7 @@ class LocalStore:
     @staticmethod
     def _is_sound(final: Path, sha256: str) -> bool:
         with final.open("rb") as file:
-            return _hashed(file).sha256 == sha256
+            return hash_file(file)[0] == sha256
 
     @contextmanager
     def _unfinished_file(self) -> Iterator[tuple[Path, BinaryIO]]:
@@ -379,25 +379,6 @@ class LocalStore:
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
-
-
-def _hashed(source: BinaryIO, target: BinaryIO | None = None) -> StoredFile:
-    """Read a file to its end, copying it to `target` on the way, and return hash and size."""
-    digest = hashlib.sha256()
-    size = 0
-    while chunk := source.read(_CHUNK_BYTES):
-        digest.update(chunk)
-        size += len(chunk)
-        if target is not None:
-            _write_all(target, chunk)
-    return StoredFile(digest.hexdigest(), size)
-
-
-def _write_all(target: BinaryIO, chunk: bytes) -> None:
-    # an unbuffered file may take less than it was given, on a full disk above all
-    view = memoryview(chunk)
-    while view:
-        view = view[target.write(view) :]
 
 
 def _require_hash(stored: StoredFile, expected: str | None, name: str) -> None:
