@@ -84,15 +84,12 @@ class Examined:
 
     Attributes
     ----------
-    sha256
-        Hash of the bytes that were read; None where they could not be read to their end.
     problem
         What is wrong with the file; None where its bytes are those that its name claims.
     detail
         The problem in words.
     """
 
-    sha256: str | None
     problem: Literal["damaged", "missing", "unreadable"] | None
     detail: str = ""
 
@@ -113,12 +110,12 @@ def examine(store: AssetStore, sha256: str, pace: Pace) -> Examined:
         if found != sha256:
             found = _hash_anew(store, sha256, pace)
     except AssetMissingError:
-        return Examined(None, "missing", f"It is not in {store.place}.")
+        return Examined("missing", f"It is not in {store.place}.")
     except OSError as error:
-        return Examined(None, "unreadable", f"It cannot be read: {error.strerror or error}.")
+        return Examined("unreadable", f"It cannot be read: {error.strerror or error}.")
     if found != sha256:
-        return Examined(found, "damaged", f"Its sha256 is {found}.")
-    return Examined(found, None)
+        return Examined("damaged", f"Its sha256 is {found}.")
+    return Examined(None)
 
 
 def examine_each(
@@ -126,8 +123,8 @@ def examine_each(
     items: Iterable[_Item],
     pace: Pace,
     *,
-    limit: int | None = None,
-    costs: Callable[[_Item, Examined], bool] = lambda _, examined: examined.problem != "missing",
+    limit: int | None,
+    costs: Callable[[_Item, Examined], bool],
 ) -> Generator[tuple[_Item, Examined], None, None]:
     """Yield items with what reading their files showed, in the order of the items.
 

@@ -250,7 +250,7 @@ class _Reconciliation:
             self.report.matched += 1
             return
         else:
-            examined = Examined(None, "missing", f"It is not in {self._store.place}.")
+            examined = Examined("missing", f"It is not in {self._store.place}.")
         finding = self.notes.take(location, examined)
         if finding is not None:
             self.report.add_finding(finding)
