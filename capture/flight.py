@@ -27,7 +27,12 @@ from capture.registration import (
     plan_shot,
     register_shot,
 )
-from capture.session_rows import BegunSession, FixtureFacts, add_session_event
+from capture.session_rows import (
+    BegunSession,
+    FixtureFacts,
+    add_camera_news,
+    add_session_event,
+)
 from capture.stations import Readiness, Station
 from capture.steps import Step
 from datastore.catalogue import Catalogue
@@ -189,5 +194,5 @@ class Recorder:
         return settled
 
     def _note_news(self, transaction: Transaction, station: Station, at: datetime) -> None:
-        for name, detail in station.take_news():
-            add_session_event(transaction, self.session.session_id, name, at, detail)
+        session_id, camera_id = self.session.session_id, station.facts.camera_id
+        add_camera_news(transaction, session_id, camera_id, station.take_news(), at)

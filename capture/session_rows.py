@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,17 @@ from capture.examination import CameraFacts
 from capture.leasing import fixture_resource
 from capture.log_lines import log_session_event
 from capture.recipes import Recipe
-from datastore import audit
+from datastore import audit, clock_probes
 from datastore.clocks import ClockSource
 from datastore.equipment import current_revision
 from datastore.queries import newest_verdict
-from datastore.tables import OccurrenceSession, Session, SessionEvent, Shot
+from datastore.tables import (
+    OccurrenceSession,
+    Session,
+    SessionEvent,
+    SessionEventName,
+    Shot,
+)
 from datastore.tables import Recipe as RecipeRow
 
 
@@ -229,6 +235,23 @@ def add_session_event(
     """Write something that happened to a session."""
     transaction.add(SessionEvent(session_id=session_id, name=name, at=at, detail=detail))
     log_session_event(transaction, session_id, name, detail or {})
+
+
+def add_camera_news(
+    transaction: Transaction,
+    session_id: int,
+    camera_id: int,
+    news: Iterable[tuple[SessionEventName, dict[str, Any]]],
+    at: datetime,
+) -> None:
+    """Write what happened to a camera, and how far its clock was off whenever it was opened."""
+    for name, detail in news:
+        add_session_event(transaction, session_id, name, at, detail)
+        skew_s = detail["clock_skew_s"] if name == "camera-opened" else None
+        if skew_s is not None:
+            clock_probes.record(
+                transaction, camera_id=camera_id, session_id=session_id, at=at, skew_s=skew_s
+            )
 
 
 def recipe_row_id(transaction: Transaction, recipe: Recipe, at: datetime) -> int:

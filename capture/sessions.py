@@ -33,6 +33,7 @@ from capture.reconcile import reconcile_stations
 from capture.session_rows import (
     BegunSession,
     FixtureFacts,
+    add_camera_news,
     add_session_event,
     begin_session,
     earlier_shots,
@@ -357,8 +358,8 @@ def _note_opened(
     transaction: Transaction, session: BegunSession, stations: Stations, at: datetime
 ) -> None:
     for station in stations.all:
-        for name, detail in station.take_news():
-            add_session_event(transaction, session.session_id, name, at, detail)
+        camera_id = station.facts.camera_id
+        add_camera_news(transaction, session.session_id, camera_id, station.take_news(), at)
 
 
 def _require_offered(stations: Stations, plan: Sequence[ShotSpec]) -> None:

@@ -65,6 +65,31 @@ def list_(
 
 
 @app.command()
+def show(
+    context: typer.Context,
+    serial: Annotated[
+        str, typer.Argument(help="Serial or alias of a registered camera.", metavar="SERIAL")
+    ],
+    make: Annotated[str | None, typer.Option(help="Where several share the serial.")] = None,
+    model: Annotated[str | None, typer.Option(help="Where several share the serial.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is known of a camera: sensor, firmware over time, clock, frames by kind.
+
+    Example: agetrace camera show 7100001
+    """
+    from agetrace.camera_record import camera_lines, camera_record, find_camera
+
+    with catalogue_of(context) as (_, catalogue), catalogue.reading() as transaction:
+        camera = find_camera(transaction, serial, make=make, model=model)
+        record = camera_record(transaction, camera)
+    if as_json:
+        print_json(record)
+        return
+    print_records(camera_lines(record), ["what", "found"])
+
+
+@app.command()
 def add(
     context: typer.Context,
     camera: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,32 @@ def test_registered_cameras_are_listed_with_what_they_took(line: Line) -> None:
         assert camera["fixtures"] == [{"name": "virtual", "address": line.virtual.cameras[serial]}]
         assert (camera["simulated"], camera["sensor"]["width"]) == (True, 192)
     assert line.virtual.cameras[NIKON] in line.command_line.run("camera", "list").out
+
+
+def test_a_camera_is_shown_with_its_firmware_clock_and_frames(line: Line) -> None:
+    shots = [shot for shot in line.command_line.shots() if shot["camera_serial"] == NIKON]
+    times = sorted(shot["triggered_at"] for shot in shots)
+    shown = line.command_line.run("camera", "show", NIKON, "--json").document
+    assert (shown["serial"], shown["identity_source"], shown["simulated"]) == (
+        NIKON,
+        "serial",
+        True,
+    )
+    assert (shown["first_shot_at"], shown["last_shot_at"]) == (times[0], times[-1])
+    assert shown["frames"] == Counter(shot["kind"] for shot in shots)
+    (firmware,) = shown["firmware"]
+    registered = [shot["triggered_at"] for shot in shots if shot["state"] == "registered"]
+    assert firmware["shots"] == len(registered)
+    assert firmware["first_seen_at"] == min(registered)
+    assert firmware["last_seen_at"] == max(registered)
+    assert shown["clock"]["probes"] >= 1
+    assert abs(shown["clock"]["newest_skew_s"]) < 60
+    table = line.command_line.run("camera", "show", NIKON).out
+    assert firmware["version"] in table and "clock drift" in table
+    refused = line.command_line.run("camera", "show", "4711", code=2)
+    assert "4711" in refused.message and "camera list" in refused.message
+    other_make = line.command_line.run("camera", "show", NIKON, "--make", "Nobody", code=2)
+    assert NIKON in other_make.message
 
 
 def test_connected_cameras_are_found_known_new_exchanged_silent_or_in_use(

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import func, select, text
 
@@ -28,9 +29,20 @@ from capture.sessions import run_session
 from datastore.clocks import CivilClock, FixedClock
 from datastore.equipment import FixtureDescription, add_fixture
 from datastore.errors import LeaseHeldError, UnknownFixtureError
+from datastore.frames import read_frame, read_jpeg_luma
 from datastore.leases import acquire
 from datastore.metadata import read_metadata
-from datastore.tables import Asset, AuditEntry, Lease, Session, SessionEvent
+from datastore.tables import (
+    Asset,
+    AuditEntry,
+    Camera,
+    ClockProbe,
+    FrameMeasures,
+    Lease,
+    Session,
+    SessionEvent,
+    Shot,
+)
 from tests.capture.conftest import GENERIC, NIKON, Laboratory, quick_camera, recipe
 
 DARKS = '  - {kind: dark-field, exposures: ["1/30", "1/2"], isos: [100, 800]}\n'
@@ -92,6 +104,37 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
         }
         assert (session.operator, session.clock_source) == ("ada", "simulated")
         assert transaction.scalar(select(func.count()).select_from(AuditEntry)) == 1 + 1 + 6 + 1
+        opened = [event for event in session.events if event.name == "camera-opened"]
+        probed = transaction.execute(
+            select(Camera.serial, ClockProbe.at, ClockProbe.skew_s, ClockProbe.source)
+            .join(Camera, ClockProbe.camera_id == Camera.id)
+            .where(ClockProbe.session_id == session.id)
+        )
+        assert sorted(probed) == sorted(
+            (event.detail["camera"], event.at, event.detail["clock_skew_s"], "probe")
+            for event in opened
+            if event.detail is not None
+        )
+        frames = transaction.execute(
+            select(FrameMeasures, Asset, Shot)
+            .join(Asset, FrameMeasures.asset_id == Asset.id)
+            .join(Shot, Asset.shot_id == Shot.id)
+        ).all()
+    assert len(frames) == sum(len(shot["assets"]) for shot in shots)
+    for measures, asset, shot in frames:
+        path = laboratory.catalogue.store.path(asset.sha256)
+        assert measures.temperature_c == read_metadata(path).camera_temperature_c is not None
+        if asset.role == "jpeg":
+            assert measures.black_level_dn is None
+            assert measures.mean_dn == pytest.approx(read_jpeg_luma(path).mean())
+            continue
+        frame = read_frame(path)
+        assert frame.black_level is not None
+        assert measures.black_level_dn == pytest.approx(np.mean(frame.black_level))
+        assert measures.mean_dn == pytest.approx(frame.mosaic.mean())
+        assert measures.clipped_share == np.mean(frame.mosaic >= frame.white_level)
+        if shot.kind == "dark-field":
+            assert measures.sharpness is None
     assert list(laboratory.spool_folder.iterdir()) == []
     for serial in (NIKON, GENERIC):
         camera = laboratory.camera(serial)
