@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from agetrace.cli import _shot_counts, _shot_selections
+from agetrace.cli import _measure, _shot_counts, _shot_selections
 from agetrace.cli._shared import JsonOption, catalogue_of, parse_time, print_records
 from agetrace.cli._shot_selections import SHOT_COLUMNS, CsvOption, SchemeOption
 
@@ -15,6 +15,7 @@ app.command("where")(_shot_selections.where)
 app.command("save")(_shot_selections.save)
 app.command("saved")(_shot_selections.saved)
 app.command("counts")(_shot_counts.counts)
+app.command("measure")(_measure.measure)
 
 
 @app.callback()
