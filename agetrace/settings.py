@@ -268,6 +268,15 @@ class Home:
         """Folder of backups where a command names no other."""
         return (self.folder / "backups").resolve()
 
+    def has_shared_catalogue(self) -> bool:
+        """Return whether there is a catalogue on PostgreSQL, which hosts share."""
+        from datastore.engine import parse_url, sqlite_path
+        from migrations import runner
+
+        if sqlite_path(parse_url(self.database_url)) is not None:
+            return False
+        return runner.current(self.database_url) is not None
+
     def open_catalogue(self) -> Catalogue:
         """Open the catalogue and its store.
 
@@ -327,10 +336,15 @@ def load_home(folder: Path) -> Home:
 def create_home(folder: Path) -> Home:
     """Make a home: settings, an empty catalogue at the current revision, store and spool.
 
+    A catalogue on PostgreSQL that is there already is left as it is, and joined: further hosts
+    share it.
+
     Raises
     ------
     HomeError
         If the folder already is a home, or cannot be one.
+    datastore.errors.DatastoreError
+        If the catalogue cannot be made, or one that is there is of another revision.
     """
     path = folder / SETTINGS_NAME
     if path.exists():
@@ -344,6 +358,9 @@ def create_home(folder: Path) -> Home:
     home = Home(folder.resolve(), Settings())
     home.store_root.mkdir(parents=True, exist_ok=True)
     home.spool_root.mkdir(parents=True, exist_ok=True)
-    runner.create(home.database_url)
+    if home.has_shared_catalogue():
+        home.open_catalogue().close()
+    else:
+        runner.create(home.database_url)
     path.write_text(_TEMPLATE, encoding="utf-8")
     return load_home(folder)

@@ -17,13 +17,19 @@ def init(
 ) -> None:
     """Make a home: settings, an empty catalogue, the asset store.
 
+    A catalogue that AGETRACE_DATABASE_URL names and that other hosts share is joined.
+
     Example: agetrace init lab
     """
-    from agetrace.settings import SETTINGS_NAME, create_home
+    from agetrace.settings import SETTINGS_NAME, Home, Settings, create_home
 
     named = folder or context.find_root().obj
-    home = create_home(named if isinstance(named, Path) else Path.cwd())
+    folder = named if isinstance(named, Path) else Path.cwd()
+    joined = Home(folder, Settings()).has_shared_catalogue()
+    home = create_home(folder)
     if as_json:
-        print_json({"home": str(home.folder)})
+        print_json({"home": str(home.folder), "joined": joined})
     else:
         say(f"made a home in {home.folder}; its settings are in {SETTINGS_NAME}")
+        if joined:
+            say("it joined the catalogue that AGETRACE_DATABASE_URL names; nothing there changed")

@@ -68,7 +68,7 @@ def test_init_refuses_a_home_that_exists(home: CommandLine) -> None:
 
 def test_init_prints_json(tmp_path: Path) -> None:
     answer = CommandLine(tmp_path).run_apart("init", tmp_path / "lab", "--json")
-    assert answer.document == {"home": str(tmp_path / "lab")}
+    assert answer.document == {"home": str(tmp_path / "lab"), "joined": False}
 
 
 def test_an_empty_home_has_no_shots(home: CommandLine) -> None:

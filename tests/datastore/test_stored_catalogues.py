@@ -182,7 +182,7 @@ def test_going_back_is_refused_where_something_recorded_would_be_lost(
 
 def test_a_catalogue_with_rows_is_not_taken_out_of_its_database(empty_url: str) -> None:
     fill(empty_url, EARLIER[0])
-    with pytest.raises(DowngradeRefusedError, match="2 rows of camera, .* 3 rows of audit"):
+    with pytest.raises(DowngradeRefusedError, match=r"2 rows of camera, .* 3 rows of audit"):
         runner.downgrade(empty_url, runner.NOTHING)
     assert runner.current(empty_url) == EARLIER[0]
 
