@@ -121,13 +121,13 @@ def describe(folder: Path, citation: Citation) -> Path:
             f"{folder} is a Hugging Face export: its card and Parquet schema describe it"
         )
     files = [_file(one) for one in account["files"]]
+    columns: dict[str, ColumnKind]
     if form == "webdataset":
-        distribution, fields = _shards(files), _facts_beside()
+        files, columns = _with_facts(files), {"shard": "text", **COLUMNS}
+    elif form == "tree":
+        columns = {"path": "text", **COLUMNS}
     else:
-        columns: dict[str, ColumnKind] = (
-            {"path": "text", **COLUMNS} if form == "tree" else columns_of(account["request"]["per"])
-        )
-        distribution, fields = files, _columns(files[0]["@id"], columns)
+        columns = columns_of(account["request"]["per"])
     given = {
         "license": citation.licence,
         "citeAs": citation.cite_as,
@@ -145,14 +145,14 @@ def describe(folder: Path, citation: Citation) -> Path:
         "datePublished": account["finished_at"],
         "version": "1.0.0",
         **{name: value for name, value in given.items() if value is not None},
-        "distribution": distribution,
+        "distribution": files,
         "recordSet": [
             {
                 "@type": "cr:RecordSet",
                 "@id": "frames",
                 "name": "frames",
                 "description": "Frames with the recorded facts of their shots.",
-                "field": fields,
+                "field": [_field(files[0]["@id"], name, kind) for name, kind in columns.items()],
             }
         ],
     }
@@ -173,37 +173,25 @@ def _file(one: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shards(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_facts(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add what lies in the shards, which are all files but the table."""
     facts = {
         "@type": "cr:FileSet",
         "@id": "facts",
         "name": "facts",
-        "containedIn": [{"@id": file["@id"]} for file in files],
+        "description": "The facts of each file, beside it in its shard.",
+        "containedIn": [{"@id": file["@id"]} for file in files[1:]],
         "encodingFormat": "application/json",
         "includes": "*.json",
     }
-    return [*files, facts]
+    return [*files, facts] if files[1:] else files
 
 
-def _columns(table: str, columns: dict[str, ColumnKind]) -> list[dict[str, Any]]:
-    return [
-        _field(name, kind, {"fileObject": {"@id": table}, "extract": {"column": name}})
-        for name, kind in columns.items()
-    ]
-
-
-def _facts_beside() -> list[dict[str, Any]]:
-    return [
-        _field(name, kind, {"fileSet": {"@id": "facts"}, "extract": {"jsonPath": f"$.{name}"}})
-        for name, kind in COLUMNS.items()
-    ]
-
-
-def _field(name: str, kind: ColumnKind, source: dict[str, Any]) -> dict[str, Any]:
+def _field(table: str, name: str, kind: ColumnKind) -> dict[str, Any]:
     return {
         "@type": "cr:Field",
         "@id": f"frames/{name}",
         "name": name,
         "dataType": _TYPES[kind],
-        "source": source,
+        "source": {"fileObject": {"@id": table}, "extract": {"column": name}},
     }

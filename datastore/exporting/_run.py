@@ -22,7 +22,7 @@ from datastore.exporting._items import time_text
 
 if TYPE_CHECKING:
     from datastore.catalogue import Catalogue
-    from datastore.clocks import Clock
+    from datastore.clocks import CivilClock
     from datastore.exporting._sources import Source
 
 ACCOUNT = "export.json"
@@ -64,7 +64,7 @@ def export(
     form: Format,
     folder: Path,
     *,
-    clock: Clock,
+    clock: CivilClock,
     progress: Progress = lambda done, total: None,
 ) -> ExportReport:
     """Export what a source gives into a folder of its own.

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, ClassVar, cast
 
 from datastore.errors import ExportRefusedError
 from datastore.exporting._files import Work, new_file, opened
-from datastore.exporting._items import Item, read_plan
-from datastore.exporting._tree import path_of
+from datastore.exporting._items import COLUMNS, Item, read_plan
+from datastore.exporting._tables import write_csv
+from datastore.exporting._tree import TABLE, path_of
 
 if TYPE_CHECKING:
     from datastore.exporting._sources import Source
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WebDatasetExport:
-    """Shards `NAME-000000.tar`, for a dataset `NAME-BLOCK-000000.tar`.
+    """Shards `NAME-000000.tar`, for a dataset `NAME-BLOCK-000000.tar`, and their table `files.csv`.
 
     A sample's key is the file's sha256. Beside the file lie its facts as `.json` and, where it has
     a label, the number of its class as `.cls`.
@@ -49,24 +50,29 @@ class WebDatasetExport:
 
     def write(self, work: Work) -> list[str]:
         """Write the shards one after the other; those that have their names are whole."""
-        names = []
+        names = [TABLE]
         done = 0
-        for block in self._blocks(work):
-            prefix = self.shard_name if block is None else f"{self.shard_name}-{block}"
-            for number, items in enumerate(self._shards(work, block)):
-                name = f"{prefix}-{number:06}.tar"
-                if not (work.folder / name).exists():
-                    self._write_shard(work, name, items, done)
-                done += len(items)
-                names.append(name)
-                work.advance(done, work.count)
+        for name, items in self._shards(work):
+            if not (work.folder / name).exists():
+                self._write_shard(work, name, items, done)
+            done += len(items)
+            names.append(name)
+            work.advance(done, work.count)
+        rows = (
+            {"shard": name, **vars(item)} for name, items in self._shards(work) for item in items
+        )
+        with new_file(work, TABLE) as table:
+            write_csv(table, {"shard": "text", **COLUMNS}, rows)
         return names
 
-    @staticmethod
-    def _blocks(work: Work) -> list[str | None]:
-        return list(dict.fromkeys(item.block for item in read_plan(work.plan)))
+    def _shards(self, work: Work) -> Iterator[tuple[str, list[Item]]]:
+        """Return each shard's name and items, block by block."""
+        for block in dict.fromkeys(item.block for item in read_plan(work.plan)):
+            prefix = self.shard_name if block is None else f"{self.shard_name}-{block}"
+            for number, items in enumerate(self._shards_of(work, block)):
+                yield f"{prefix}-{number:06}.tar", items
 
-    def _shards(self, work: Work, block: str | None) -> Iterator[list[Item]]:
+    def _shards_of(self, work: Work, block: str | None) -> Iterator[list[Item]]:
         shard: list[Item] = []
         size = 0
         for item in read_plan(work.plan):

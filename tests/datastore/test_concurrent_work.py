@@ -68,8 +68,10 @@ def work_at_once(catalogue: Catalogue, url: str, folder: Path, seconds: float) -
     duties = ["write"] * WRITERS + ["read"] * READERS
     processes = [
         subprocess.Popen(
-            [sys.executable, SCRIPT, url, folder, duty]
-            + [str(argument) for argument in (number, seconds, camera_id, session_id)],
+            [
+                *(sys.executable, str(SCRIPT), url, str(folder), duty),
+                *map(str, (number, seconds, camera_id, session_id)),
+            ],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -208,8 +208,10 @@ def test_the_webdataset_library_reads_the_shards(
     out = tmp_path / "out"
     form = WebDatasetExport("darks", shard_items=10)
     report = export_shots(filled, form, out, dataset)
-    names = [file["path"] for file in report.document["files"]]
-    assert names[0] == f"darks-{dataset.manifest.items[0].block}-000000.tar"
+    table, *names = [file["path"] for file in report.document["files"]]
+    assert (
+        table == "files.csv" and names[0] == f"darks-{dataset.manifest.items[0].block}-000000.tar"
+    )
     found = []
     for name in names:
         # not handed over as a URL, which the library's pattern would expand
@@ -225,7 +227,8 @@ def test_the_webdataset_library_reads_the_shards(
     for sample in found:
         item = by_hash[sample["__key__"]]
         assert hashlib.sha256(sample["jpg"]).hexdigest() == item.sha256
-        assert cv2.imdecode(np.frombuffer(sample["jpg"], np.uint8), 0).shape == (16, 16)
+        picture = cv2.imdecode(np.frombuffer(sample["jpg"], np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert picture is not None and picture.shape == (16, 16)
         facts = json.loads(sample["json"])
         assert (facts["block"], facts["label"]) == (item.block, item.class_name)
         assert classes[int(sample["cls"])] == item.class_name
@@ -239,7 +242,7 @@ def test_shards_are_the_same_bytes_every_time_and_keep_to_their_size(
     first = export_shots(filled, form, tmp_path / "first").document["files"]
     second = export_shots(filled, form, tmp_path / "second").document["files"]
     assert first == second and len(first) > 5
-    for file in first:
+    for file in first[1:]:
         with tarfile.open(tmp_path / "first" / file["path"]) as tar:
             sizes = [entry.size for entry in tar if entry.name.endswith(".jpg")]
             assert sum(sizes) <= 4000 and len(sizes) > 1
@@ -310,7 +313,6 @@ def test_mlcroissant_validates_and_loads_the_description(
     described = mlcroissant.Dataset(describe(out, citation))
     assert not described.metadata.ctx.issues.errors
     assert described.metadata.ctx.is_v1_1()
-    # the library opens members of archives without closing them
     records = list(described.records("frames"))
     name = "frames/jpeg_sha256" if form.name == "parquet" else "frames/sha256"
     hashes = [text(record[name]) for record in records]
