@@ -34,9 +34,7 @@ DatasetOption = Annotated[
 SchemeOption = Annotated[
     str | None, typer.Option(help="Timeslot scheme; the home's default otherwise.")
 ]
-RoleOption = Annotated[
-    list[Role] | None, typer.Option(help="Role of the files; raw and jpeg otherwise.")
-]
+RoleOption = Annotated[Role | None, typer.Option(help="Role of the files; raw and jpeg otherwise.")]
 QuarantinedOption = Annotated[
     bool, typer.Option("--include-quarantined", help="With quarantined and rejected shots.")
 ]
@@ -172,7 +170,7 @@ def huggingface(
         found = role if manifest is None else manifest.header.role
         return HuggingFaceExport(found, shard_megabytes * 1_000_000, licence, title)
 
-    request = _Request(where, saved, dataset, scheme, [role], include_quarantined)
+    request = _Request(where, saved, dataset, scheme, role, include_quarantined)
     _export(context, folder, request, form, as_json=as_json)
 
 
@@ -209,13 +207,14 @@ class _Request:
         saved: str | None,
         dataset: str | None,
         scheme: str | None,
-        roles: list[Role] | None,
+        role: Role | None,
         include_quarantined: bool,
     ) -> None:
         if sum(given is not None for given in (where, saved, dataset)) > 1:
             raise typer.BadParameter("use one of --where, --saved and --dataset")
         self._where, self._saved, self._dataset = where, saved, dataset
-        self._scheme, self._roles = scheme, tuple(dict.fromkeys(roles or ("raw", "jpeg")))
+        self._scheme = scheme
+        self._roles = ("raw", "jpeg") if role is None else (role,)
         self._include_quarantined = include_quarantined
 
     def source(
