@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -11,6 +11,13 @@ from typing import Any, Final, Literal, get_args
 from datastore.clocks import as_utc
 from datastore.errors import FilterError
 from datastore.tables import AssetRole, FrameKind, ShotState, VerdictName
+
+_LARGEST: Final = 1e300
+"""Room for the margins of a comparison; neither infinity nor what is no number passes."""
+_WRITTEN_EXPOSURE: Final = re.compile(
+    r"\d{1,30}/\d{1,30}|\d{0,30}\.?\d{1,30}(e[+-]?\d{1,3})?", re.ASCII
+)
+"""A fraction or a decimal; a large exponent would be written out digit by digit."""
 
 FieldKind = Literal["text", "word", "integer", "number", "exposure", "time", "boolean"]
 Value = str | int | float | bool | datetime | Fraction
@@ -80,14 +87,16 @@ def _number(given: object) -> float | None:
         number = float(given)
     except (ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) else None
+    return number if abs(number) <= _LARGEST else None
 
 
 def _exposure(given: object) -> Fraction | float | None:
     if isinstance(given, str):
+        if not _WRITTEN_EXPOSURE.fullmatch(given):
+            return None
         try:
             given = Fraction(given)
-        except (ValueError, ZeroDivisionError):
+        except ZeroDivisionError:
             return None
     if isinstance(given, bool) or not isinstance(given, (int, float, Fraction)):
         return None
@@ -105,7 +114,10 @@ def _time(given: object) -> datetime | None:
             return None
     if not isinstance(given, datetime) or given.tzinfo is None:
         return None
-    return as_utc(given)
+    try:
+        return as_utc(given)
+    except OverflowError:
+        return None
 
 
 def _boolean(given: object) -> bool | None:

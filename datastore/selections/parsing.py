@@ -117,6 +117,8 @@ class _Parser:
         negations = 0
         while self._take("not"):
             negations += 1
+            if self._depth + negations > _DEEPEST:
+                raise _at(self._next.column, "`not` is repeated too often")
         condition = self._single()
         for _ in range(negations):
             condition = Not(condition)

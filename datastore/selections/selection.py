@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, func, select
 
 from datastore._shot_pages import Position, names_status, page_statement
+from datastore.clocks import as_utc
 from datastore.errors import FilterError
 from datastore.selections.conditions import (
     EVERYTHING,
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from datastore.catalogue import Catalogue
 
 PAGE_SIZE = 500
+_LONGEST_TOKEN = 200
+_LONGEST_RANGE = 10_000
 
 
 @dataclass(frozen=True)
@@ -290,12 +293,14 @@ class _Place:
     @classmethod
     def read(cls, text: str) -> _Place:
         try:
-            at, row_id = json.loads(base64.urlsafe_b64decode(text.encode()))
-            found = None if at is None else datetime.fromisoformat(at)
-            if not isinstance(row_id, int) or (found is not None and found.tzinfo is None):
+            if len(text) > _LONGEST_TOKEN:
                 raise ValueError(text)
-        except (ValueError, TypeError):
-            raise FilterError(f"{text!r} is not where a page ended") from None
+            at, row_id = json.loads(base64.urlsafe_b64decode(text.encode()))
+            found = None if at is None else as_utc(datetime.fromisoformat(at))
+            if type(row_id) is not int or not 0 <= row_id < 2**63:
+                raise ValueError(text)
+        except (ValueError, TypeError, OverflowError):
+            raise FilterError(f"{text[:_LONGEST_TOKEN]!r} is not where a page ended") from None
         return cls(found is not None, found, row_id)
 
 
@@ -308,6 +313,8 @@ def _fact(name: str, value: object) -> Condition:
     if value is None:
         return Not(Known(name))
     if isinstance(value, range):
+        if len(value) > _LONGEST_RANGE:
+            raise FilterError(f"{name}: so long a range is asked for with Within")
         return OneOf(name, tuple(value))
     if isinstance(value, Iterable) and not isinstance(value, str):
         return OneOf(name, tuple(value))

@@ -88,6 +88,9 @@ _MEASURES: Final[Mapping[str, InstrumentedAttribute[AnyValue]]] = {
     "clipped_share": FrameMeasures.clipped_share,
     "sharpness": FrameMeasures.sharpness,
 }
+_MOST_COMPARISONS: Final = 500
+_MOST_VALUES: Final = 10_000
+"""What both databases still take in one statement."""
 _COMMON: Final = {"verdict": frozenset({"accepted"}), "state": frozenset({"registered"})}
 """What nearly all shots are."""
 
@@ -111,8 +114,10 @@ def conditions_on_shots(
     UnknownCameraError, UnknownSceneError, UnknownSessionError
         If the catalogue does not have what the condition names.
     FilterError
-        If timeslots are asked for without a scheme, or the scheme has none of these ordinals.
+        If timeslots are asked for without a scheme, the scheme has none of these ordinals, or more
+        is asked for than a statement can hold.
     """
+    _refuse_too_much(condition)
     translation = _Translation(transaction, scheme)
     return [translation.of(each, negated=False) for each in _conjuncts(condition)]
 
@@ -145,6 +150,25 @@ def names_timeslots(condition: Condition) -> bool:
     if isinstance(condition, Not):
         return names_timeslots(condition.condition)
     return isinstance(condition, (OneOf, Within, Known)) and condition.field == "timeslot"
+
+
+def _refuse_too_much(condition: Condition) -> None:
+    comparisons = values = 0
+    waiting = [condition]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, (All, Any)):
+            waiting.extend(each.conditions)
+        elif isinstance(each, Not):
+            waiting.append(each.condition)
+        else:
+            comparisons += 1
+            values += len(each.values) if isinstance(each, OneOf) else 1
+    if comparisons > _MOST_COMPARISONS or values > _MOST_VALUES:
+        raise FilterError(
+            f"a selection has at most {_MOST_COMPARISONS} comparisons with {_MOST_VALUES} values:"
+            " save parts of it as tables, or ask several times"
+        )
 
 
 def _conjuncts(condition: Condition) -> tuple[Condition, ...]:
@@ -193,6 +217,10 @@ class _Translation:
             return _of_column(column.expression, lambda c: c.in_(ids), negated, name)
         if name == "session":
             return self._session(condition, negated)
+        if name == "simulated":
+            # the cameras are few: their shots lie in the order of time in an index
+            such = select(Camera.id).where(_test(condition)(Camera.simulated.expression))
+            return _of_column(Shot.camera_id.expression, lambda c: c.in_(such), negated, name)
         found = _elsewhere(name, _test(condition))
         return not_(found) if negated else found
 
@@ -359,8 +387,6 @@ def _elsewhere(name: str, test: Test) -> ColumnElement[bool]:
         return exists().where(
             ShotSettings.shot_id == Shot.id, test(ShotSettings.firmware.expression)
         )
-    if name == "simulated":
-        return exists().where(Camera.id == Shot.camera_id, test(Camera.simulated.expression))
     return Shot.session_id.in_(_sessions(name, test))
 
 

@@ -376,6 +376,11 @@ def test_keywords_and_expressions_select_alike(
         ("iso = 100 iso = 200", "column 11: `and`, `or` or the end was expected, not 'iso'"),
         ("defect within rows 9 to 3 columns 1 to 2", "column 8: rows of a region"),
         ("(" * 200, "nested too deeply"),
+        ("not " * 5000 + "iso = 1", "`not` is repeated too often"),
+        ("exposure_s = 1e999999999", "column 1: exposure_s takes seconds"),
+        ("mean_dn > 1e400", "column 1: mean_dn takes a number"),
+        ("iso = 99999999999999999999", "column 1: iso takes a whole number"),
+        ("time > 0001-01-01T00:00+14:00", "column 1: time takes an ISO 8601 time"),
     ],
 )
 def test_an_expression_that_cannot_be_read_is_told_with_its_column(
@@ -399,6 +404,36 @@ def test_what_the_catalogue_does_not_have_is_told_at_once(
         shots.where(timeslot=1)
     with pytest.raises(FilterError, match="has no timeslot 9, it has 1 to 4"):
         shots.labelled("tens").where(timeslot=9)
+
+
+def test_what_no_statement_holds_is_refused(catalogue: Catalogue) -> None:
+    shots = catalogue.shots
+    for condition in (
+        " or ".join(f"iso = {value}" for value in range(1000)),
+        " and ".join(f"iso != {value}" for value in range(1000)),
+        OneOf("attempt", tuple(range(20_000))),
+    ):
+        with pytest.raises(FilterError, match="at most 500 comparisons"):
+            shots.where(condition)
+    with pytest.raises(FilterError, match="Within"):
+        shots.where(attempt=range(10**12))
+    assert shots.where(" or ".join(f"iso = {value}" for value in range(500))).count() == 0
+    assert shots.where(OneOf("attempt", tuple(range(10_000)))).count() == 0
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "nonsense", "", "é", "WzEsMl0=",  # [1, 2]
+        "W251bGwsIDFlOTldCg==",  # [null, 1e99]
+        "W251bGwsIDk5OTk5OTk5OTk5OTk5OTk5OTk5OTldCg==",  # a number that no column holds
+        "W251bGwsIHRydWVdCg==",  # [null, true]
+        "Ww==" * 100,
+    ],
+)  # fmt: skip
+def test_what_no_page_gave_is_refused(catalogue: Catalogue, token: str) -> None:
+    with pytest.raises(FilterError, match="where a page ended"):
+        catalogue.shots.page(7, token)
 
 
 def test_a_selection_is_not_taken_for_its_result(catalogue: Catalogue) -> None:
