@@ -96,7 +96,7 @@ def test_csv_has_every_file_in_the_order_of_time(
     with (tmp_path / "out" / "shots.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["sha256"] for row in rows] == stored_hashes(folder)
-    assert [int(row["position"]) for row in rows] == list(range(96))
+    assert [int(row["position"]) for row in rows] == list(range(48))
     assert {(row["timeslot"], row["timeslot_scheme"]) for row in rows} == {
         ("1", "years"),
         ("2", "years"),
@@ -138,8 +138,8 @@ def test_a_row_may_be_a_shot(filled: Catalogue, folder: Path, tmp_path: Path) ->
     export_shots(filled, ParquetExport("shot"), tmp_path / "out")
     table = pl.read_parquet(tmp_path / "out" / "shots.parquet")
     assert table["jpeg_sha256"].to_list() == stored_hashes(folder)
-    assert table["raw_sha256"].null_count() == len(table) == 96
-    assert table["shot_id"].n_unique() == 96
+    assert table["raw_sha256"].null_count() == len(table) == 48
+    assert table["shot_id"].n_unique() == 48
 
 
 @pytest.mark.parametrize("link", [False, True])
@@ -241,7 +241,7 @@ def test_shards_are_the_same_bytes_every_time_and_keep_to_their_size(
     form = WebDatasetExport(shard_bytes=4000)
     first = export_shots(filled, form, tmp_path / "first").document["files"]
     second = export_shots(filled, form, tmp_path / "second").document["files"]
-    assert first == second and len(first) > 5
+    assert first == second and len(first) > 3
     for file in first[1:]:
         with tarfile.open(tmp_path / "first" / file["path"]) as tar:
             sizes = [entry.size for entry in tar if entry.name.endswith(".jpg")]
@@ -335,7 +335,7 @@ def test_quarantined_shots_are_left_out_and_counted(folder: Path, tmp_path: Path
         # a frozen dataset stays what it was
         frozen = DatasetSource(catalogue, load(catalogue, "controlled"))
         dataset = export_shots(catalogue, CsvExport(), tmp_path / "dataset", frozen)
-    assert without.document["items"] == 95
+    assert without.document["items"] == 47
     assert without.document["left_out"] == {"quarantined": 1}
-    assert with_it.document["items"] == 96
+    assert with_it.document["items"] == 48
     assert dataset.document["items"] == len(frozen.manifest.items)

@@ -33,10 +33,10 @@ def jpeg(seed: int) -> bytes:
 
 
 def fill_with_jpegs(catalogue: Catalogue) -> list[Frame]:
-    """Add 96 frames of two classes with their files, and freeze them as `controlled`."""
+    """Add 48 frames of two classes with their files, and freeze them as `controlled`."""
     frames = []
     sizes = {}
-    for seed, frame in enumerate(make_frames(role="jpeg")):
+    for seed, frame in enumerate(make_frames(role="jpeg", exposures=("1/2",))):
         data = jpeg(seed)
         sha256 = hashlib.sha256(data).hexdigest()
         catalogue.store.put_bytes(data)
