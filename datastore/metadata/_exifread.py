@@ -26,6 +26,17 @@ _MEMORY_BYTES = 2 << 30
 _AMBIENT_TEMPERATURE = "EXIF Tag 0x9400"
 _CAMERA_SERIAL_NUMBER = "Image Tag 0xC62F"
 _NOISE_REDUCTION_APPLIED = "Tag 0xC6F7"
+# its words for 1 to 8
+_ORIENTATIONS = (
+    "Horizontal (normal)",
+    "Mirrored horizontal",
+    "Rotated 180",
+    "Mirrored vertical",
+    "Mirrored horizontal then rotated 90 CCW",
+    "Rotated 90 CW",
+    "Mirrored horizontal then rotated 90 CW",
+    "Rotated 90 CCW",
+)
 
 
 class ExifRead:
@@ -105,18 +116,23 @@ def _metadata(tags: dict[str, Any]) -> FileMetadata:
         utc_offset=offset,
         exposure=None if exposure is None else str(exposure),
         exposure_s=None if exposure is None else float(exposure),
-        iso=whole_number(first("EXIF ISOSpeedRatings", "Image ISOSpeedRatings")),
+        iso=whole_number(first("EXIF ISOSpeedRatings", "Image ISOSpeedRatings", "MakerNote ISO")),
         f_number=number(first("EXIF FNumber", "Image FNumber")) or None,
         camera_temperature_c=temperature(
             first("MakerNote CameraTemperature", _AMBIENT_TEMPERATURE)
         ),
         width=whole_number(first("EXIF ExifImageWidth")),
         height=whole_number(first("EXIF ExifImageLength")),
+        orientation=_orientation(first("Image Orientation")),
         firmware=clean_text(first("MakerNote FirmwareVersion"))
         or (software if software.startswith("Ver.") else None),
         long_exposure_noise_reduction=_noise_reduction(tags),
         verbatim=json_safe(tags),
     )
+
+
+def _orientation(value: str | None) -> int | None:
+    return _ORIENTATIONS.index(value) + 1 if value in _ORIENTATIONS else None
 
 
 def _noise_reduction(tags: dict[str, Any]) -> bool | None:

@@ -77,7 +77,7 @@ class ExifTool:
             values = json.loads(output)[0]
             # a serial such as 1.50 is text, whatever it looks like
             texts = json.loads(output, parse_float=str)[0]
-        except (ValueError, IndexError, KeyError) as error:
+        except (ValueError, IndexError, KeyError, RecursionError) as error:
             raise FrameError(f"exiftool could make nothing of {path}") from error
         return _metadata(values, texts)
 
@@ -125,7 +125,8 @@ class ExifTool:
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
             self.close()
-            arguments = ["-stay_open", "True", "-@", "-", "-common_args"]
+            # its configuration is a program of the user's, which could change what tags mean
+            arguments = ["-config", "", "-stay_open", "True", "-@", "-", "-common_args"]
             arguments += ["-json", "-n", "-G1", "-charset", "filename=utf8"]
             self._process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
                 [*_dying_with_us(), self._executable, *arguments],

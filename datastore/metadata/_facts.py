@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 _MAX_TEXT = 256
 _MAX_VALUE_TEXT = 1000
 _MAX_VALUES = 2000
+_MAX_TOTAL_TEXT = 500_000
 _DATE_TIME = re.compile(
     r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?"
 )
 _ZONE = re.compile(r"([+-])(\d\d):?(\d\d)")
+_RATIONAL = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,2})?(?:/\d+)?", re.ASCII)
 _RELATIVE_PRECISION = Fraction(1, 10**9)  # exiftool prints ten digits
 
 
@@ -111,6 +114,9 @@ def rational(value: object) -> Fraction | None:
     Readers give `0.03225806452` where the file has 1/31.
     """
     text = str(value).strip()[:_MAX_TEXT]
+    # without a bound on the exponent a few letters cost all memory and time there is
+    if _RATIONAL.fullmatch(text) is None:
+        return None
     try:
         exact = Fraction(text)
     except (ValueError, ZeroDivisionError):
@@ -185,8 +191,19 @@ def temperature(value: object) -> float | None:
 
 
 def json_safe(values: Mapping[str, object]) -> dict[str, Any]:
-    """Return values that any JSON writer takes: bounded, printable, without NaN or bytes."""
-    return {str(clean_text(key)): _safe(value) for key, value in list(values.items())[:_MAX_VALUES]}
+    """Return values that any JSON writer takes: bounded, printable, without NaN or bytes.
+
+    Real cameras write some ten thousand characters; what goes beyond half a million is left out.
+    """
+    safe: dict[str, Any] = {}
+    room = _MAX_TOTAL_TEXT
+    for key, value in islice(values.items(), _MAX_VALUES):
+        name, kept = str(clean_text(key)), _safe(value)
+        room -= len(name) + len(str(kept))
+        if room < 0:
+            break
+        safe[name] = kept
+    return safe
 
 
 def _safe(value: object, depth: int = 0) -> Any:
