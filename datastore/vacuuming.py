@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from datastore.engine import create_engines, parse_url, sqlite_path, translated_errors
 from datastore.errors import CatalogueFullError
 
-_ROWS_LOOKED_AT = 1000
+_ROWS_LOOKED_AT: Final = 1000
 """Rows of an index that SQLite looks at to guess how selective it is."""
+
+_SQLITE_STATEMENTS: Final = (
+    "vacuum",
+    f"pragma analysis_limit = {_ROWS_LOOKED_AT}",
+    "analyze",
+    "pragma optimize",
+    "pragma wal_checkpoint(truncate)",
+)
 
 
 @dataclass(frozen=True)
@@ -55,22 +66,20 @@ def _vacuum_sqlite(url: URL, path: Path) -> VacuumReport:
                     f"making {path} smaller takes {2 * before} bytes beside it, and {free} are"
                     " free; nothing was changed: free some space"
                 )
-            with engines.write.connect().execution_options(
-                isolation_level="AUTOCOMMIT"
-            ) as connection:
-                driver = connection.connection.cursor()
-                for statement in (
-                    "vacuum",
-                    f"pragma analysis_limit = {_ROWS_LOOKED_AT}",
-                    "analyze",
-                    "pragma optimize",
-                    "pragma wal_checkpoint(truncate)",
-                ):
-                    driver.execute(statement).fetchall()
-                driver.close()
+            with engines.write.connect() as connection:
+                for statement in _SQLITE_STATEMENTS:
+                    _execute_outside(connection, statement)
             return VacuumReport(before, _bytes_of(path))
     finally:
         engines.dispose()
+
+
+def _execute_outside(connection: Connection, statement: str) -> None:
+    """Execute a statement outside a transaction, which SQLAlchemy would begin."""
+    try:
+        connection.connection.cursor().execute(statement)
+    except sqlite3.Error as error:
+        raise DBAPIError(statement, None, error) from error
 
 
 def _bytes_of(path: Path) -> int:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from datastore.catalogue import Catalogue
+from datastore.catalogue import Catalogue, open_catalogue
 from datastore.engine import parse_url, refuse_network_file_system
-from datastore.errors import CatalogueUrlError, NetworkFileSystemError
+from datastore.errors import CatalogueBusyError, CatalogueUrlError, NetworkFileSystemError
 
 MOUNTS = """\
 /dev/sda1 / ext4 rw 0 0
@@ -81,3 +81,18 @@ def test_readers_are_not_held_up_by_a_writer(sqlite_catalogue: Catalogue) -> Non
         writer.execute(text("insert into store (name, kind, created_at) values ('a', 'b', 0)"))
         with sqlite_catalogue.reading() as reader:
             assert reader.scalar(text("select count(*) from store")) == 0
+
+
+def test_a_process_that_uses_every_connection_finds_the_catalogue_busy(
+    sqlite_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datastore.engine.BUSY_TIMEOUT_S", 1)
+    path = tmp_path / "catalogue.sqlite"
+    path.write_bytes(sqlite_template.read_bytes())
+    with (
+        open_catalogue(f"sqlite:///{path}", tmp_path / "store") as catalogue,
+        catalogue.writing(),
+        pytest.raises(CatalogueBusyError, match="every connection"),
+        catalogue.writing(),
+    ):
+        raise AssertionError("one engine has one connection to write with")

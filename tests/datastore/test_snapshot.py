@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from datastore.catalogue import Catalogue, open_catalogue
-from datastore.errors import NoCatalogueError, SnapshotRefusedError
+from datastore.errors import (
+    CatalogueBusyError,
+    CatalogueFullError,
+    NoCatalogueError,
+    SnapshotRefusedError,
+)
 from datastore.revision import EXPECTED_REVISION
 from datastore.snapshot import make_snapshot
 from datastore.table_meanings import reference, table_meanings
@@ -127,3 +133,21 @@ def test_vacuuming_makes_a_catalogue_small_and_loses_nothing(url: str, tmp_path:
             assert connection.execute("select count(*) from shot").fetchone() == (300,)
     with pytest.raises(NoCatalogueError):
         vacuum(sqlite_url(tmp_path / "absent"))
+
+
+def test_vacuuming_waits_for_a_writer_only_so_long(
+    sqlite_catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datastore.engine.BUSY_TIMEOUT_S", 1)
+    with sqlite_catalogue.writing(), pytest.raises(CatalogueBusyError, match="locked"):
+        vacuum(sqlite_url(tmp_path))
+
+
+def test_vacuuming_without_room_is_refused_before_it_begins(
+    sqlite_catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = (tmp_path / "catalogue.sqlite").stat().st_size
+    almost = shutil.disk_usage(tmp_path)._replace(free=2 * size - 1)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: almost)
+    with pytest.raises(CatalogueFullError, match="nothing was changed"):
+        vacuum(sqlite_url(tmp_path))
