@@ -146,6 +146,7 @@ def copy_whole(source: Path, path: Path) -> None:
         As `back_up`; nothing is left at `path`.
     """
     with _reported(source, path.parent):
+        _remove_abandoned(path.parent)
         unfinished = path.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
         try:
             with _copied_pages(source, unfinished):

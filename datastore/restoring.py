@@ -33,6 +33,14 @@ from datastore.revision import EXPECTED_REVISION
 _UNFINISHED: Final = "unfinished-restore-"
 _DAEMON_SILENT: Final = timedelta(minutes=5)
 _WAIT_S: Final = 5.0
+_DAMAGED: Final = frozenset(
+    {
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_ERROR,  # a table of ours is not there
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,8 @@ def restore(
             f" means into an empty database: pg_restore --no-owner --dbname='{place}'"
             " catalogue.dump"
         )
+    # a link to another disk stays one
+    path = path.resolve()
     refuse_network_file_system(path)
     at = as_utc(at)
     hash_known = _verify_hash(backup)
@@ -211,11 +221,16 @@ def _held(path: Path) -> Iterator[sqlite3.Connection | None]:
             _refuse_leased(connection)
             connection.execute("pragma journal_mode = delete")
             connection.execute("begin exclusive")
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise RestoreRefusedError(
                     f"another process has the catalogue {path} open: end it, and restore again"
                 ) from None
+            if code not in _DAMAGED:
+                raise CatalogueUnavailableError(
+                    f"the catalogue {path} cannot be set aside: {error}; nothing was changed"
+                ) from error
             readable = False
         yield connection if readable else None
 
