@@ -138,7 +138,8 @@ def is_rare(condition: Condition) -> bool:
 def needs_time(condition: Condition) -> bool:
     """Return whether a shot of unknown time cannot pass."""
     return any(
-        isinstance(each, (OneOf, Within, Known)) and each.field in ("time", "timeslot")
+        isinstance(each, DefectWithin)
+        or (isinstance(each, (OneOf, Within, Known)) and each.field in ("time", "timeslot"))
         for each in _conjuncts(condition)
     )
 
@@ -193,8 +194,7 @@ class _Translation:
                     return and_(true(), *parts)
                 return or_(false(), *parts)
             case DefectWithin():
-                found = _has_defect(condition)
-                return not_(found) if negated else found
+                return self._defect(condition, negated)
             case OneOf() | Within() | Known():
                 return self._comparison(condition, negated)
             case _:
@@ -218,9 +218,7 @@ class _Translation:
         if name == "session":
             return self._session(condition, negated)
         if name == "simulated":
-            # the cameras are few: their shots lie in the order of time in an index
-            such = select(Camera.id).where(_test(condition)(Camera.simulated.expression))
-            return _of_column(Shot.camera_id.expression, lambda c: c.in_(such), negated, name)
+            return self._simulated(condition, negated)
         found = _elsewhere(name, _test(condition))
         return not_(found) if negated else found
 
@@ -250,6 +248,47 @@ class _Translation:
             ),
         )
         return or_(Shot.triggered_at.is_(None), not_(found)) if negated else found
+
+    def _simulated(self, condition: OneOf | Within | Known, negated: bool) -> ColumnElement[bool]:
+        such = select(Camera.id).where(_test(condition)(Camera.simulated.expression))
+        ids = list(self._transaction.scalars(such))
+        if not ids:
+            return true() if negated else false()
+        return _of_column(Shot.camera_id.expression, lambda c: c.in_(ids), negated, "simulated")
+
+    def _defect(self, region: DefectWithin, negated: bool) -> ColumnElement[bool]:
+        """Ask for the cameras with such a defect, each from its first onset on.
+
+        They are looked up at once: a ledger is read as often as the cameras have one, not as often
+        as there are shots.
+        """
+        newest = select(func.max(DefectLedger.id)).group_by(DefectLedger.camera_id)
+        first = func.min(LedgerDefect.onset_before)
+        rows = self._transaction.execute(
+            select(DefectLedger.camera_id, LedgerDefect.pre_existing, first)
+            .join(LedgerDefect.ledger)
+            .where(
+                LedgerDefect.ledger_id.in_(newest),
+                LedgerDefect.row.between(*region.rows),
+                LedgerDefect.column.between(*region.columns),
+            )
+            .group_by(DefectLedger.camera_id, LedgerDefect.pre_existing)
+        )
+        had: dict[int, ColumnElement[bool]] = {}
+        for camera_id, pre_existing, onset in rows:
+            of_camera = Shot.camera_id == camera_id
+            if pre_existing:
+                had[camera_id] = of_camera
+            else:
+                had.setdefault(camera_id, and_(of_camera, Shot.triggered_at >= onset))
+        if not had:
+            return true() if negated else false()
+        found = and_(
+            Shot.triggered_at.is_not(None), Shot.camera_id.in_(list(had)), or_(*had.values())
+        )
+        if negated:
+            return or_(Shot.triggered_at.is_(None), Shot.camera_id.is_(None), not_(found))
+        return found
 
     def _recorded_exposures(self, condition: OneOf) -> list[float]:
         """Return the exposures of shots that are these, however they were rounded.
@@ -403,22 +442,4 @@ def _sessions(name: str, test: Test) -> Select[int]:
         statement.join(Session.fixture_revision)
         .join(FixtureRevision.fixture)
         .where(test(Fixture.name.expression))
-    )
-
-
-def _has_defect(region: DefectWithin) -> ColumnElement[bool]:
-    newest = (
-        select(func.max(DefectLedger.id))
-        .where(DefectLedger.camera_id == Shot.camera_id)
-        .correlate(Shot)
-        .scalar_subquery()
-    )
-    return and_(
-        Shot.triggered_at.is_not(None),
-        exists().where(
-            LedgerDefect.ledger_id == newest,
-            LedgerDefect.row.between(*region.rows),
-            LedgerDefect.column.between(*region.columns),
-            or_(LedgerDefect.pre_existing, LedgerDefect.onset_before <= Shot.triggered_at),
-        ),
     )

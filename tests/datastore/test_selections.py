@@ -63,7 +63,13 @@ EXPOSURES = ("1/30", "4", None)
 VERDICTS = ("accepted", "quarantined", None)
 TEMPERATURES = (20.5, 31.0, None)
 SHOTS = 120
-DEFECT = (10, 20)
+LEDGER = (
+    (14, 29, False, START),
+    (10, 20, False, START + 20 * DAY),
+    (2, 2, True, START + 40 * DAY),
+    (12, 25, True, START + 30 * DAY),
+)
+"""Two ledgers of either camera, each with one defect: row, column, pre-existing, onset."""
 
 
 @dataclasses.dataclass(repr=False)
@@ -126,22 +132,27 @@ def fill(catalogue: Catalogue) -> list[Written]:
             )
         for number in range(SHOTS):
             known.append(_add(transaction, number, cameras, sessions))
-        defective = cameras["7100001"]
-        assert defective is not None
-        ledger = DefectLedger(
-            camera_id=defective.id, code_version="0", parameters={}, inputs=[], summary={},
-            created_at=NOW,
-        )  # fmt: skip
-        transaction.add(ledger)
-        transaction.flush()
-        transaction.add(
-            LedgerDefect(
-                ledger_id=ledger.id, row=DEFECT[0], column=DEFECT[1], kind="hot",
-                pre_existing=False, onset_after=START, onset_before=START + 20 * DAY,
-                last_seen=START + 30 * DAY, amplitude_dn=9.0, significance=9.0, blinking=False,
-                annealed=False, flags=[],
+        for number, (row, column, pre_existing, onset_before) in enumerate(LEDGER):
+            defective = cameras[CAMERAS[number // 2] or ""]
+            assert defective is not None
+            ledger = DefectLedger(
+                camera_id=defective.id,
+                code_version="0",
+                parameters={},
+                inputs=[],
+                summary={},
+                created_at=NOW,
             )
-        )  # fmt: skip
+            transaction.add(ledger)
+            transaction.flush()
+            transaction.add(
+                LedgerDefect(
+                    ledger_id=ledger.id, row=row, column=column, kind="hot",
+                    pre_existing=pre_existing, onset_after=None if pre_existing else START,
+                    onset_before=onset_before, last_seen=START + 30 * DAY, amplitude_dn=9.0,
+                    significance=9.0, blinking=False, annealed=False, flags=[],
+                )
+            )  # fmt: skip
     return known
 
 
@@ -211,10 +222,12 @@ def holds(condition: Condition, shot: Written) -> bool:
         case Not():
             return not holds(condition.condition, shot)
         case DefectWithin():
+            if shot.camera is None or shot.at is None:
+                return False
             (top, bottom), (left, right) = condition.rows, condition.columns
-            is_inside = top <= DEFECT[0] <= bottom and left <= DEFECT[1] <= right
-            is_later = shot.at is not None and shot.at >= START + 20 * DAY
-            return shot.camera == "7100001" and is_inside and is_later
+            row, column, pre_existing, onset = LEDGER[2 * CAMERAS.index(shot.camera) + 1]
+            is_inside = top <= row <= bottom and left <= column <= right
+            return is_inside and (pre_existing or onset <= shot.at)
         case OneOf() | Within() | Known():
             values = _values(condition.field, shot)
             if isinstance(condition, Known):
@@ -231,6 +244,8 @@ def _values(field: str, shot: Written) -> list[Any]:
     if field == "timeslot":
         days = None if shot.at is None else (shot.at - START) / DAY
         return [] if days is None or not 0 <= days < 40 else [int(days // 10) + 1]
+    if field == "simulated":
+        return [] if shot.camera is None else [True]
     name = {"time": "at"}.get(field, field)
     value = getattr(shot, name)
     return [] if value is None else [value]
@@ -274,6 +289,7 @@ def comparisons() -> st.SearchStrategy[Condition]:
         one_of("temperature_c", 20.5, 31.0),
         one_of("timeslot", 1, 2, 4),
         one_of("warm_up", True, False),
+        one_of("simulated", True, False),
         within("iso", st.integers(50, 300)),
         within("time", times),
         within("timeslot", st.integers(0, 6)),
@@ -284,6 +300,8 @@ def comparisons() -> st.SearchStrategy[Condition]:
         ).map(Known),
         st.just(DefectWithin((0, 15), (20, 30))),
         st.just(DefectWithin((11, 15), (20, 30))),
+        st.just(DefectWithin((0, 10), (0, 20))),
+        st.just(DefectWithin((0, 5), (0, 5))),
     ).filter(lambda c: not (isinstance(c, OneOf) and c.field == "state"))
 
 
