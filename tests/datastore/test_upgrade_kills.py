@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_a_killed_upgrade_can_be_made_again(tmp_path: Path, number: int) -> None
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("revision", ["0001", "0003"])
 def test_upgrades_killed_at_every_step_leave_a_whole_catalogue(
-    tmp_path: Path, revision: str, record_property: pytest.RecordProperty
+    tmp_path: Path, revision: str, record_property: Callable[[str, object], None]
 ) -> None:
     """An upgrade killed at any of its steps leaves the old or the new catalogue, and its backup."""
     begin(tmp_path / "all", revision)
