@@ -177,3 +177,7 @@ class CatalogueReadOnlyError(RequestError):
 
 class ExportRefusedError(RequestError):
     """An export cannot be made in this way, or into this folder."""
+
+
+class ExportFullError(DatastoreError):
+    """There is no room for an export; it can go on once there is."""

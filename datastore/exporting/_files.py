@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from datastore.durable import FULL_DISK_ERRORS, sync_folder
-from datastore.errors import AssetCorruptError, AssetMissingError, StoreFullError
+from datastore.durable import sync_folder
+from datastore.errors import AssetCorruptError, AssetMissingError
 from datastore.exporting._items import Item
 from datastore.store import LocalStore
 
@@ -111,26 +111,14 @@ def read_bytes(store: LocalStore, item: Item) -> bytes:
 
 @contextmanager
 def new_file(work: Work, name: str) -> Iterator[BinaryIO]:
-    """Make a file that gets its name below the export's folder once it is whole and durable.
-
-    Raises
-    ------
-    StoreFullError
-        If there is no room.
-    """
-    partial, final = work.unfinished / "partial", work.folder / name
+    """Make a file that gets its name below the export's folder once it is whole and durable."""
+    partial = work.unfinished / "partial"
     try:
         with partial.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        settle(partial, final)
-    except OSError as error:
-        if error.errno not in FULL_DISK_ERRORS:
-            raise
-        raise StoreFullError(
-            f"no room for {final} ({error.strerror}): free some space and export again to go on"
-        ) from error
+        settle(partial, work.folder / name)
     finally:
         partial.unlink(missing_ok=True)
 

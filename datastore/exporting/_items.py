@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -65,7 +65,7 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """Return the facts as JSON; the time is ISO 8601 in UTC."""
-        return {**asdict(self), "triggered_at": time_text(self.triggered_at)}
+        return {**vars(self), "triggered_at": time_text(self.triggered_at)}
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Item:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from datastore import audit
-from datastore.durable import write_durably
-from datastore.errors import ExportRefusedError
+from datastore.durable import FULL_DISK_ERRORS, write_durably
+from datastore.errors import ExportFullError, ExportRefusedError
 from datastore.exporting._files import Progress, Work, settle, sha256_of
 from datastore.exporting._items import time_text
 
@@ -95,13 +95,13 @@ def export(
         cannot tell what the source gives.
     AssetMissingError, AssetCorruptError
         If the store has lost or damaged a file; nothing of it was exported.
-    StoreFullError
-        If there is no room.
+    ExportFullError
+        If there is no room; what was exported stays, and the export can go on.
     """
     form.check(source)
     request = {"format": form.name, **asdict(form), **source.describe()}  # type: ignore[call-overload]
     unfinished = folder / _UNFINISHED
-    with _taken(folder, unfinished, request):
+    with _full_disk_reported(folder), _taken(folder, unfinished, request):
         head = _plan(catalogue, source, unfinished, time_text(clock.now()))
         plan = unfinished / "plan.jsonl"
         work = Work(
@@ -138,6 +138,19 @@ def export(
         write_durably(folder / ACCOUNT, json.dumps(document, indent=1).encode() + b"\n")
         shutil.rmtree(unfinished)
     return ExportReport(folder, document)
+
+
+@contextmanager
+def _full_disk_reported(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK_ERRORS:
+            raise
+        raise ExportFullError(
+            f"there is no room for the export {folder} ({error.strerror}): free some space and"
+            " export again to go on"
+        ) from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import resource
 import shlex
 import signal
 import subprocess
@@ -123,3 +124,15 @@ def test_an_export_that_was_stopped_goes_on(
     assert checked.returncode == 0
     assert len(list(Path("out").rglob("*.jpg"))) == 48
     assert not Path("out/.unfinished").exists()
+
+
+def test_a_full_disk_is_told_and_the_export_goes_on(home: CommandLine) -> None:
+    def limit() -> None:
+        # enough for what SQLite keeps beside a catalogue that is read, too little for a shard
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    words = ("export", "webdataset", "out")
+    assert "no room" in home.run_apart(*words, code=1, before=limit).message
+    assert not list(Path("out").glob("*.tar"))
+    home.run(*words)
+    assert account("out")["items"] == 48
