@@ -8,12 +8,23 @@ begin with another table or index and sort all that it finds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, literal, select, tuple_
+from sqlalchemy import (
+    BinaryExpression,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Subquery,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.elements import BooleanClauseList, Grouping
 from sqlalchemy.sql.expression import ColumnClause
 from sqlalchemy.sql.visitors import ExternallyTraversible, iterate, replacement_traverse
 
@@ -47,7 +58,7 @@ def page_statement(
         Whether to walk along the shots' status: for states or verdicts that few shots have.
     """
     numbers = _by_status if by_status else _by_shot
-    page = numbers(wanted, timed, after, page_size)
+    page = numbers(_tightened(wanted, after), timed, after, page_size)
     order = (page.c.triggered_at, page.c.id) if timed else (page.c.id,)
     return (
         select(
@@ -79,6 +90,65 @@ def page_statement(
 def names_status(condition: ColumnElement[bool]) -> bool:
     """Return whether a condition names a column of ShotStatus."""
     return any(_table_of(element) == ShotStatus.__tablename__ for element in iterate(condition))
+
+
+def _tightened(
+    wanted: Sequence[ColumnElement[bool]], after: Position | None
+) -> list[ColumnElement[bool]]:
+    """Return the conditions with one earliest and one latest time, those that exclude the most.
+
+    SQLite begins its walk along an index at one bound, whichever, and then looks at every shot
+    until the others hold.
+    """
+    others: list[ColumnElement[bool]] = []
+    bounds: dict[bool, list[tuple[datetime, bool, ColumnElement[bool]]]] = {True: [], False: []}
+    for condition in _conjuncts(wanted):
+        bound = _time_bound(condition)
+        if bound is None:
+            others.append(condition)
+        else:
+            is_earliest, time, excludes = bound
+            bounds[is_earliest].append((time, excludes, condition))
+    earliest = max(bounds[True], key=lambda bound: bound[:2], default=None)
+    latest = min(bounds[False], key=lambda bound: (bound[0], not bound[1]), default=None)
+    if earliest is not None and after is not None and after[0] is not None:
+        # every shot behind the page before is later
+        time, excludes, _ = earliest
+        if time < after[0] or (time == after[0] and not excludes):
+            earliest = None
+    return others + [bound[2] for bound in (earliest, latest) if bound is not None]
+
+
+def _conjuncts(conditions: Iterable[Any]) -> Iterator[ColumnElement[bool]]:
+    """Return conditions that all hold, those that are made of such ones taken apart."""
+    for condition in conditions:
+        if isinstance(condition, Grouping):
+            yield from _conjuncts([condition.element])
+        elif isinstance(condition, BooleanClauseList) and condition.operator is operators.and_:
+            yield from _conjuncts(condition.clauses)
+        else:
+            yield condition
+
+
+def _time_bound(condition: ColumnElement[bool]) -> tuple[bool, datetime, bool] | None:
+    """Return the bound of a shot's time that a condition is, None for any other condition.
+
+    The bound is whether it is the earliest time, the time, and whether it is excluded itself.
+    """
+    if not isinstance(condition, BinaryExpression):
+        return None
+    found = {
+        operators.ge: (True, False),
+        operators.gt: (True, True),
+        operators.le: (False, False),
+        operators.lt: (False, True),
+    }.get(condition.operator)
+    column, bound = condition.left, condition.right
+    if found is None or not isinstance(bound, BindParameter):
+        return None
+    if _table_of(column) != Shot.__tablename__ or getattr(column, "name", "") != "triggered_at":
+        return None
+    return (found[0], bound.value, found[1]) if isinstance(bound.value, datetime) else None
 
 
 def _by_shot(

@@ -258,6 +258,27 @@ def test_a_page_lies_along_one_index(
     assert not sorts_of_many(plans.backend, page), page
 
 
+@pytest.mark.parametrize("timeslots", [(), (2, 3)], ids=["any time", "timeslots"])
+def test_a_page_begins_where_the_one_before_ended_and_nowhere_earlier(
+    plans: Plans, timeslots: tuple[int, ...]
+) -> None:
+    chosen = ShotFilter(timeslots=timeslots, since=START + 40 * DAY, until=START + 80 * DAY)
+    sizes = (7, 1000, SHOTS)
+    found = [
+        [shot.id for shot in iterate_shots(plans.catalogue, chosen, "months", page_size=size)]
+        for size in sizes
+    ]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == sum(40 * SHOTS <= 120 * number < 80 * SHOTS for number in range(SHOTS))
+    *_, page, _ = plans.of_page(timeslots=timeslots, since=chosen.since, until=chosen.until)
+    (statement,) = (sql for sql, _ in plans.asked if re.match(r"SELECT(?s:.)*LIMIT", sql))
+    # a second bound would be the one that SQLite begins at
+    assert len(re.findall(r"\btriggered_at >=? [?%]", statement)) == 0, statement
+    assert len(re.findall(r"\btriggered_at <=? [?%]", statement)) == 1, statement
+    if plans.backend == "sqlite":
+        assert "(triggered_at>? AND triggered_at<?)" in page, page
+
+
 @pytest.mark.parametrize(
     ("by", "index"),
     [
