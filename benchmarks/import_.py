@@ -9,8 +9,8 @@ from benchmarks._result import Result
 
 NOTES = """
 Import: the plain loop that a folder's import is held against neither decodes a file nor reads its
-metadata, and judges nothing; the import does all of that in a process of its own for each file's
-safety, and commits every shot by itself.
+metadata, and judges nothing; the import does all of that, in processes that a hostile file cannot
+take along.
 """
 
 

@@ -11,6 +11,10 @@ from agetrace.cli._shared import JsonOption, catalogue_of, print_records
 
 def counts(
     context: typer.Context,
+    expression: Annotated[
+        str | None,
+        typer.Argument(help="What holds of the shots that count, as `shots where` takes it."),
+    ] = None,
     by: Annotated[
         str,
         typer.Option(
@@ -25,14 +29,18 @@ def counts(
 ) -> None:
     """Count the shots.
 
-    Example: agetrace shots counts --by timeslot,scene,camera --json
+    Example: agetrace shots counts "kind = dark-field" --by camera,verdict
     """
     from datastore.counts import count_shots
+    from datastore.selections import parse
 
     dimensions = [word.strip() for word in by.split(",")]
     with catalogue_of(context) as (home, catalogue):
         found = count_shots(
-            catalogue, dimensions, scheme=scheme or home.settings.timeslots.default_scheme
+            catalogue,
+            dimensions,
+            where=None if expression is None else parse(expression),
+            scheme=scheme or home.settings.timeslots.default_scheme,
         )
     print_records(
         (
