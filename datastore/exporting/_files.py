@@ -112,15 +112,25 @@ def read_bytes(store: LocalStore, item: Item) -> bytes:
 @contextmanager
 def new_file(work: Work, name: str) -> Iterator[BinaryIO]:
     """Make a file that gets its name below the export's folder once it is whole and durable."""
-    partial = work.unfinished / "partial"
+    partial = new_partial(work)
     try:
-        with partial.open("wb") as file:
+        with partial.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         settle(partial, work.folder / name)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def new_partial(work: Work) -> Path:
+    """Return where to make a file; nothing is there.
+
+    What a killed run left may be a hard link to the store's own file: never write into it.
+    """
+    partial = work.unfinished / "partial"
+    partial.unlink(missing_ok=True)
+    return partial
 
 
 def settle(partial: Path, final: Path) -> None:

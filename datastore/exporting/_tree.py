@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from datastore.errors import ExportRefusedError
-from datastore.exporting._files import Work, copy, new_file, settle, sha256_of
+from datastore.exporting._files import Work, copy, new_file, new_partial, settle, sha256_of
 from datastore.exporting._items import COLUMNS, Item, read_plan
 from datastore.exporting._tables import write_csv
 
@@ -134,10 +134,9 @@ def _parsed(template: str) -> list[tuple[str, str | None]]:
 def _linked(work: Work, item: Item, final: Path) -> bool:
     """Let the name share the store's blocks; False where that cannot be."""
     copy(work.store, item, None)
-    source, partial = work.store.path(item.sha256), work.unfinished / "partial"
-    partial.unlink(missing_ok=True)
+    source, partial = work.store.path(item.sha256), new_partial(work)
     try:
-        with source.open("rb") as from_, partial.open("wb") as to:
+        with source.open("rb") as from_, partial.open("xb") as to:
             fcntl.ioctl(to.fileno(), _CLONE, from_.fileno())
             os.fsync(to.fileno())
     except OSError:

@@ -24,6 +24,7 @@ import yaml
 from pyarrow import parquet
 
 from datastore import audit
+from datastore.assets import register_asset
 from datastore.catalogue import Catalogue, open_catalogue
 from datastore.datasets.freeze import load
 from datastore.errors import ExportRefusedError
@@ -43,11 +44,14 @@ from datastore.exporting._run import Format
 from datastore.exporting._tree import path_of
 from datastore.verdicts import add_verdict
 from tests.support.catalogues import sqlite_url
+from tests.support.dataset_frames import make_frames
+from tests.support.dataset_rows import fill
 from tests.support.exported import (
     FROZEN_AT,
     copied_catalogue,
     export_shots,
     fill_with_jpegs,
+    jpeg,
 )
 
 HOSTILE = ["../../etc", "/etc/passwd", "..", ".", "", "a\x00b", "né\n", "~", "-rf", "x" * 500]
@@ -276,13 +280,57 @@ def test_hugging_face_parquet_carries_images_labels_and_features(
         assert features["features"]["label"] == {"names": classes, "_type": "ClassLabel"}
 
 
-def test_hugging_face_raw_files_are_bytes(filled: Catalogue, tmp_path: Path) -> None:
-    source = SelectionSource(filled.shots, ("raw",))
+@pytest.fixture
+def pairs(sqlite_catalogue: Catalogue) -> Catalogue:
+    """Three shots with a raw file each, the first one with a JPEG too."""
+    frames = make_frames()[:3]
+    contents = [b"II*\x00 no picture to anyone %d" % number for number in range(3)]
+    stored = [sqlite_catalogue.store.put_bytes(content) for content in contents]
+    frames = [
+        frame.model_copy(update={"sha256": file.sha256})
+        for frame, file in zip(frames, stored, strict=True)
+    ]
+    fill(sqlite_catalogue, frames, {file.sha256: file.bytes for file in stored})
+    beside = sqlite_catalogue.store.put_bytes(jpeg(1))
+    with sqlite_catalogue.writing() as transaction:
+        register_asset(
+            transaction, beside, "jpeg", FROZEN_AT, shot_id=1, original_name="../DSC_0001.JPG"
+        )
+    return sqlite_catalogue
+
+
+def test_hugging_face_raw_files_are_bytes(pairs: Catalogue, tmp_path: Path) -> None:
+    source = SelectionSource(pairs.shots, ("raw",))
     form = HuggingFaceExport("raw")
-    report = export_shots(filled, form, tmp_path / "out", source)
-    assert report.document["items"] == 0
+    export_shots(pairs, form, tmp_path / "out", source)
+    file = tmp_path / "out" / "data" / "train-00000-of-00001.parquet"
+    rows = parquet.read_table(file).to_pylist()
+    assert len(rows) == 3
+    for row in rows:
+        assert hashlib.sha256(row["file"]).hexdigest() == row["sha256"]
+    features = json.loads(parquet.read_schema(file).metadata[b"huggingface"])["info"]["features"]
+    assert features["file"] == {"dtype": "binary", "_type": "Value"}
+    assert "label" not in features and "image" not in features
     with pytest.raises(ExportRefusedError, match="one role"):
-        export_shots(filled, form, tmp_path / "both", SelectionSource(filled.shots))
+        export_shots(pairs, form, tmp_path / "both", SelectionSource(pairs.shots))
+
+
+def test_files_of_one_shot_are_rows_of_their_own_or_one(pairs: Catalogue, tmp_path: Path) -> None:
+    source = SelectionSource(pairs.shots)
+    export_shots(pairs, CsvExport(), tmp_path / "files", source)
+    export_shots(pairs, CsvExport("shot"), tmp_path / "shots", source)
+    with (tmp_path / "files" / "shots.csv").open(newline="") as file:
+        files = list(csv.DictReader(file))
+    with (tmp_path / "shots" / "shots.csv").open(newline="") as file:
+        shots = list(csv.DictReader(file))
+    assert [row["role"] for row in files] == ["raw", "jpeg", "raw", "raw"]
+    assert [row["suffix"] for row in files] == ["raw", "jpg", "raw", "raw"]
+    assert [(row["raw_sha256"], row["jpeg_sha256"], row["files"]) for row in shots] == [
+        (files[0]["sha256"], files[1]["sha256"], "2"),
+        (files[2]["sha256"], "", "1"),
+        (files[3]["sha256"], "", "1"),
+    ]
+    assert int(shots[0]["bytes"]) == int(files[0]["bytes"]) + int(files[1]["bytes"])
 
 
 @pytest.mark.filterwarnings("ignore")

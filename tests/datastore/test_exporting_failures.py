@@ -165,3 +165,23 @@ def test_two_exports_do_not_share_a_folder(catalogue: Catalogue, tmp_path: Path)
     finally:
         os.close(descriptor)
     assert export_shots(catalogue, CsvExport(), out).document["items"] == 48
+
+
+def test_what_a_killed_run_linked_is_not_written_into(catalogue: Catalogue, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    form = TreeExport("{sha256}.{suffix}", link=True)
+    with pytest.raises(KeyboardInterrupt):
+        export(
+            catalogue,
+            source_of(catalogue),
+            form,
+            out,
+            clock=HostClock(),
+            progress=interrupt_after(48),
+        )
+    sha256 = next(iter(source_of(catalogue).items())).sha256
+    # killed between making the link and giving it its name
+    os.link(catalogue.store.path(sha256), out / ".unfinished" / "partial")
+    export_shots(catalogue, form, out, source_of(catalogue))
+    for item in source_of(catalogue).items():
+        assert catalogue.store.verify(item.sha256).bytes == item.bytes
