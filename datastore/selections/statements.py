@@ -7,10 +7,9 @@ down to the single comparisons, whose opposites say what becomes of unknown valu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Any as AnyValue
-from typing import Final, TypeAlias
+from typing import Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -33,6 +32,7 @@ from datastore.errors import (
     UnknownSceneError,
     UnknownSessionError,
 )
+from datastore.selections.comparisons import Test, about, holds, on_column, test_of
 from datastore.selections.conditions import (
     All,
     Any,
@@ -62,12 +62,6 @@ from datastore.tables import (
     TimeslotScheme,
 )
 
-Test: TypeAlias = Callable[[ColumnElement[AnyValue]], ColumnElement[bool]]
-"""What a comparison asks of a column."""
-
-_TOLERANCE: Final = Fraction(1, 1_000_000)
-"""Relative; a third of a second is written in several ways."""
-
 _OWN: Final[Mapping[str, InstrumentedAttribute[AnyValue]]] = {
     "kind": Shot.kind,
     "time": Shot.triggered_at,
@@ -81,7 +75,6 @@ _OWN: Final[Mapping[str, InstrumentedAttribute[AnyValue]]] = {
 }
 """Columns of the shot and of its status, which every statement joins."""
 
-_NEVER_NULL: Final = frozenset({"kind", "warm_up", "attempt"})
 _MEASURES: Final[Mapping[str, InstrumentedAttribute[AnyValue]]] = {
     "black_level_dn": FrameMeasures.black_level_dn,
     "mean_dn": FrameMeasures.mean_dn,
@@ -204,9 +197,9 @@ class _Translation:
         name = condition.field
         if name == "exposure_s" and isinstance(condition, OneOf):
             recorded = self._recorded_exposures(condition)
-            return _of_column(Shot.exposure_s.expression, lambda c: c.in_(recorded), negated, name)
+            return on_column(Shot.exposure_s.expression, lambda c: c.in_(recorded), negated, name)
         if name in _OWN:
-            return _of_column(_OWN[name].expression, _test(condition), negated, name)
+            return on_column(_OWN[name].expression, test_of(condition), negated, name)
         if name == "timeslot":
             return self._timeslot(condition, negated)
         if name in ("camera", "scene"):
@@ -214,12 +207,12 @@ class _Translation:
             if isinstance(condition, Known):
                 return column.is_(None) if negated else column.is_not(None)
             ids = self._camera_ids(condition) if name == "camera" else self._scene_ids(condition)
-            return _of_column(column.expression, lambda c: c.in_(ids), negated, name)
+            return on_column(column.expression, lambda c: c.in_(ids), negated, name)
         if name == "session":
             return self._session(condition, negated)
         if name == "simulated":
             return self._simulated(condition, negated)
-        found = _elsewhere(name, _test(condition))
+        found = _elsewhere(name, test_of(condition))
         return not_(found) if negated else found
 
     def _timeslot(self, condition: OneOf | Within | Known, negated: bool) -> ColumnElement[bool]:
@@ -233,7 +226,7 @@ class _Translation:
                         f"the scheme {self._scheme.name} has no timeslot {ordinal},"
                         f" it has 1 to {max(named, default=0)}"
                     )
-        ordinals = [ordinal for ordinal in named if _holds(condition, ordinal)]
+        ordinals = [ordinal for ordinal in named if holds(condition, ordinal)]
         if not ordinals:
             return true() if negated else false()
         found = and_(
@@ -250,11 +243,11 @@ class _Translation:
         return or_(Shot.triggered_at.is_(None), not_(found)) if negated else found
 
     def _simulated(self, condition: OneOf | Within | Known, negated: bool) -> ColumnElement[bool]:
-        such = select(Camera.id).where(_test(condition)(Camera.simulated.expression))
+        such = select(Camera.id).where(test_of(condition)(Camera.simulated.expression))
         ids = list(self._transaction.scalars(such))
         if not ids:
             return true() if negated else false()
-        return _of_column(Shot.camera_id.expression, lambda c: c.in_(ids), negated, "simulated")
+        return on_column(Shot.camera_id.expression, lambda c: c.in_(ids), negated, "simulated")
 
     def _defect(self, region: DefectWithin, negated: bool) -> ColumnElement[bool]:
         """Ask for the cameras with such a defect, each from its first onset on.
@@ -298,7 +291,7 @@ class _Translation:
         found: set[float] = set()
         least = select(func.min(Shot.exposure_s))
         for value in condition.values:
-            lowest, highest = _about(value)
+            lowest, highest = about(value)
             within = least.where(Shot.exposure_s <= highest)
             recorded = self._transaction.scalar(within.where(Shot.exposure_s >= lowest))
             while recorded is not None:
@@ -351,59 +344,6 @@ class _Translation:
                 raise UnknownSessionError(f"no session is called {uuid!r}")
             ids.append(found)
         return Shot.session_id.not_in(ids) if negated else Shot.session_id.in_(ids)
-
-
-def _of_column(
-    column: ColumnElement[AnyValue], test: Test, negated: bool, name: str
-) -> ColumnElement[bool]:
-    if not negated:
-        return test(column)
-    opposite = not_(test(column))
-    return opposite if name in _NEVER_NULL else or_(column.is_(None), opposite)
-
-
-def _test(condition: OneOf | Within | Known) -> Test:
-    """Return what a comparison asks of a column."""
-    if isinstance(condition, Known):
-        return lambda column: column.is_not(None)
-    if isinstance(condition, OneOf):
-        values = condition.values
-        if any(isinstance(value, (float, Fraction)) for value in values):
-            return lambda column: or_(*(column.between(*_about(value)) for value in values))
-        return lambda column: column.in_(values)
-    lowest, highest = _bound(condition.lowest), _bound(condition.highest)
-
-    def lies_within(column: ColumnElement[AnyValue]) -> ColumnElement[bool]:
-        bounds = []
-        if lowest is not None:
-            bounds.append(column >= lowest if condition.with_lowest else column > lowest)
-        if highest is not None:
-            bounds.append(column <= highest if condition.with_highest else column < highest)
-        return and_(*bounds)
-
-    return lies_within
-
-
-def _bound(value: AnyValue) -> AnyValue:
-    return float(value) if isinstance(value, Fraction) else value
-
-
-def _about(value: AnyValue) -> tuple[float, float]:
-    """Return the bounds within which a recorded number is taken for a value."""
-    margin = abs(Fraction(value)) * _TOLERANCE
-    return float(Fraction(value) - margin), float(Fraction(value) + margin)
-
-
-def _holds(condition: OneOf | Within | Known, value: int) -> bool:
-    if isinstance(condition, Known):
-        return True
-    if isinstance(condition, OneOf):
-        return value in condition.values
-    lowest, highest = condition.lowest, condition.highest
-    assert not isinstance(lowest, (str,)) and not isinstance(highest, (str,))
-    above = lowest is None or value > lowest or (condition.with_lowest and value == lowest)  # type: ignore[operator]
-    below = highest is None or value < highest or (condition.with_highest and value == highest)  # type: ignore[operator]
-    return above and below
 
 
 def _elsewhere(name: str, test: Test) -> ColumnElement[bool]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -493,6 +497,52 @@ def test_a_notebook_shows_hostile_texts_as_texts(catalogue: Catalogue) -> None:
     shown = catalogue.shots._repr_html_()
     assert "<script>" not in shown and "&lt;script&gt;" in shown
     assert "<b>1 shots</b>" in shown
+
+
+def test_a_notebook_shows_thumbnails_of_what_can_be_shown(sqlite_catalogue: Catalogue) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (600, 900, 3), np.uint8)
+    encoded = cv2.imencode(".jpg", picture)[1].tobytes()
+    contents = [encoded, encoded[: len(encoded) // 3], b"no image", b""]
+    with sqlite_catalogue.writing() as transaction:
+        session = add_session(transaction)
+        for number, content in enumerate([*contents, None]):
+            shot = Shot(session_id=session.id, sequence=number, kind="natural")
+            transaction.add(shot)
+            transaction.flush()
+            sha256 = f"{number:064x}"
+            if content is not None:
+                sha256 = sqlite_catalogue.store.put_bytes(content).sha256
+            transaction.add(
+                Asset(sha256=sha256, bytes=1, role="jpeg", shot_id=shot.id, created_at=NOW)
+            )
+    shown = sqlite_catalogue.shots._repr_html_()
+    assert shown.count("<tr title=") == len(contents) + 1
+    thumbnails = re.findall(r'src="data:image/jpeg;base64,([^"]*)"', shown)
+    assert 1 <= len(thumbnails) <= 2
+    for thumbnail in thumbnails:
+        data = np.frombuffer(base64.b64decode(thumbnail), np.uint8)
+        shrunk = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert shrunk is not None
+        height, width = shrunk.shape[:2]
+        assert width <= 120 and round(width / height, 1) == 1.5
+
+
+def test_pages_go_on_while_shots_are_added(catalogue: Catalogue, written: list[Written]) -> None:
+    seen: list[str] = []
+    for number, records in enumerate(catalogue.shots.pages(10)):
+        seen += [record.id for record in records]
+        if number < 3:
+            with catalogue.writing() as transaction:
+                session = add_session(transaction)
+                for at in (START - DAY, START + 90 * DAY):
+                    transaction.add(
+                        Shot(session_id=session.id, sequence=1 + (at > START), kind="natural",
+                             triggered_at=at)
+                    )  # fmt: skip
+    assert len(seen) == len(set(seen))
+    assert {shot.uuid for shot in written} < set(seen)
+    # what lies behind where the reading was is seen, what lies before is not
+    assert len(seen) == SHOTS + 3
 
 
 def test_explain_shows_statement_values_and_plan(
