@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import _bulk_import, catalogue_query, import_, ingest
+from benchmarks import _bulk_import, _folder_import, ingest
 from benchmarks.__main__ import main, names
 from benchmarks._synthetic_catalogue import (
+    SCHEME,
     Synthetic,
     add_surroundings,
     bulk_shots,
@@ -75,7 +76,7 @@ def test_pages_and_counts_are_the_same_by_hand(cache: Path) -> None:
     assert all(result.ratio == pytest.approx(result.peer / result.ours) for result in results)
     with both(url) as (catalogue, peer):
         by_hand = sum(row[-1] for row in peer.counts())
-        ours = count_shots(catalogue, scheme=catalogue_query.SCHEME)
+        ours = count_shots(catalogue, scheme=SCHEME)
     assert by_hand == sum(count.shots for count in ours if count.values[0] is not None) > 2900
 
 
@@ -87,7 +88,7 @@ def test_bulk_imports_are_compared() -> None:
 
 
 def test_a_folder_is_imported_on_both_sides() -> None:
-    result = import_.folder(3)
+    result = _folder_import.folder(3)
     assert (result.name, result.repeats) == ("import-folder", 3)
     assert result.ratio == pytest.approx(result.ours / result.peer)
 
