@@ -16,6 +16,7 @@ from datastore.measuring import MeasuringReport, measure_missing
 from datastore.tables import Asset, AuditEntry, FrameMeasures
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
 from tests.support.frame_files import dark_mosaic, dng
+from tests.support.imports import run
 
 
 def register(catalogue: Catalogue, folder: Path, *files: tuple[str, bytes]) -> list[int]:
@@ -107,3 +108,23 @@ def test_an_interruption_keeps_what_was_measured(
     rest = measure_missing(sqlite_catalogue, clock=FixedClock(NOW), processes=1)
     assert rest == MeasuringReport(measured=3)
     assert set(measures_of(sqlite_catalogue)) == set(ids)
+
+
+def test_imported_frames_have_their_measures_at_once(catalogue: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    mosaic = dark_mosaic(4)
+    (folder / "sound.dng").write_bytes(dng(mosaic))
+    (folder / "cut.dng").write_bytes(dng(dark_mosaic(5))[:60_000])
+    run(catalogue, folder)
+    with catalogue.reading() as transaction:
+        rows = transaction.execute(
+            select(Asset.original_name, FrameMeasures).join(
+                FrameMeasures, FrameMeasures.asset_id == Asset.id
+            )
+        )
+        measures = {str(name): row for name, row in rows}
+    assert measures["sound.dng"].mean_dn == pytest.approx(mosaic.mean())
+    assert measures["sound.dng"].temperature_c == 21.5
+    assert measures["cut.dng"].mean_dn is None
+    assert measure_missing(catalogue, clock=FixedClock(NOW), processes=1) == MeasuringReport()
