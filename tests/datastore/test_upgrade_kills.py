@@ -99,7 +99,7 @@ def test_upgrades_killed_at_every_step_leave_a_whole_catalogue(
     begin(tmp_path / "all", revision)
     steps = int(upgrade(sqlite_url(tmp_path / "all"), 0).stdout)
     ends = {revision: 0, EXPECTED_REVISION: 0}
-    killed_at = sorted({*range(1, steps + 1, 5), *range(1, 15), *range(steps - 8, steps + 1)})
+    killed_at = sorted({*range(1, steps + 1, 9), *range(1, 15), *range(steps - 8, steps + 1)})
     for number in killed_at:
         folder = tmp_path / str(number)
         columns, rows = begin(folder, revision)
