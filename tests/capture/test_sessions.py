@@ -121,7 +121,7 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
             .join(Shot, Asset.shot_id == Shot.id)
         ).all()
     assert len(frames) == sum(len(shot["assets"]) for shot in shots)
-    for measures, asset, shot in frames:
+    for measures, asset, row in frames:
         path = laboratory.catalogue.store.path(asset.sha256)
         assert measures.temperature_c == read_metadata(path).camera_temperature_c is not None
         if asset.role == "jpeg":
@@ -133,7 +133,7 @@ def test_both_cameras_bring_every_frame_of_a_recipe(laboratory: Laboratory) -> N
         assert measures.black_level_dn == pytest.approx(np.mean(frame.black_level))
         assert measures.mean_dn == pytest.approx(frame.mosaic.mean())
         assert measures.clipped_share == np.mean(frame.mosaic >= frame.white_level)
-        if shot.kind == "dark-field":
+        if row.kind == "dark-field":
             assert measures.sharpness is None
     assert list(laboratory.spool_folder.iterdir()) == []
     for serial in (NIKON, GENERIC):
