@@ -51,7 +51,7 @@ class FrameMeasures(Base):
     black_level_dn: Mapped[float | None]
     mean_dn: Mapped[float | None]
     clipped_share: Mapped[float | None]
-    """Share of the photosites (JPEG: of the pixels) at the largest value that the file can hold."""
+    """Share of the photosites (JPEG: of the pixels) at or above the file's white level."""
     sharpness: Mapped[float | None]
     temperature_c: Mapped[float | None] = mapped_column(index=True)
     """Of the camera, as the file tells it."""
