@@ -55,6 +55,4 @@ def iterate_shots(
         If timeslots are asked for without a scheme, or the scheme has none of these ordinals.
     """
     selection = Selection(catalogue, chosen.condition(), scheme, chosen.role)
-    with catalogue.reading() as transaction:
-        selection.compiled(transaction)
     return (record for page in selection.pages(page_size) for record in page)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import ColumnElement, Row, func, select
 
 from datastore._shot_pages import Position, names_status, page_statement
 from datastore.clocks import as_utc
@@ -46,6 +46,10 @@ if TYPE_CHECKING:
 PAGE_SIZE = 500
 _LONGEST_TOKEN = 200
 _LONGEST_RANGE = 10_000
+
+
+Compiled: TypeAlias = tuple[TimeslotScheme | None, Sequence[ColumnElement[bool]]]
+"""The scheme that labels shots, and what is asked of the rows of Shot and ShotStatus."""
 
 
 @dataclass(frozen=True)
@@ -132,15 +136,18 @@ class Selection:
         raise TypeError("a selection is no result: ask for count() or first()")
 
     def pages(self, size: int = PAGE_SIZE) -> Iterator[list[ShotRecord]]:
-        """Read the shots in pages of a size; none is empty."""
-        after: _Place | None = None
-        while True:
-            rows, records, after = self._page(size, after)
-            if records:
-                yield records
-            if after is None:
-                return
-            del rows
+        """Read the shots in pages of a size; none is empty.
+
+        What is asked for is looked up at once, the shots are read as the pages are taken.
+
+        Raises
+        ------
+        FilterError, UnknownCameraError, UnknownSceneError, UnknownSessionError, TimeslotSchemeError
+            As `where`.
+        """
+        with self.catalogue.reading() as transaction:
+            compiled = self.compiled(transaction)
+        return self._all_pages(compiled, size)
 
     def page(self, size: int = PAGE_SIZE, after: str | None = None) -> Page:
         """Read one page.
@@ -157,7 +164,10 @@ class Selection:
         FilterError
             If `after` is not what a page gave.
         """
-        _, records, following = self._page(size, None if after is None else _Place.read(after))
+        place = None if after is None else _Place.read(after)
+        with self.catalogue.reading() as transaction:
+            compiled = self.compiled(transaction)
+            records, following = self._page(transaction, compiled, size, place)
         return Page(tuple(records), None if following is None else following.written())
 
     def count(self) -> int:
@@ -228,7 +238,7 @@ class Selection:
 
         return as_html(self)
 
-    def compiled(self, transaction: Transaction) -> tuple[TimeslotScheme | None, list[Any]]:
+    def compiled(self, transaction: Transaction) -> Compiled:
         """Return the scheme, and what is asked of the rows of Shot and ShotStatus.
 
         Raises
@@ -243,26 +253,41 @@ class Selection:
         scheme = None if self.scheme is None else find_scheme(transaction, self.scheme)
         return scheme, conditions_on_shots(transaction, self.condition, scheme)
 
-    def _page(self, size: int, after: _Place | None) -> tuple[int, list[ShotRecord], _Place | None]:
+    def _all_pages(self, compiled: Compiled, size: int) -> Iterator[list[ShotRecord]]:
+        after: _Place | None = None
+        while True:
+            with self.catalogue.reading() as transaction:
+                records, after = self._page(transaction, compiled, size, after)
+            if records:
+                yield records
+            if after is None:
+                return
+
+    def _page(
+        self, transaction: Transaction, compiled: Compiled, size: int, after: _Place | None
+    ) -> tuple[list[ShotRecord], _Place | None]:
         """Read up to `size` shots, and say where the next ones begin."""
         if size < 1:
             raise FilterError("a page has one shot or more")
+        scheme, wanted = compiled
         records: list[ShotRecord] = []
         place = after or _Place(timed=True)
-        with self.catalogue.reading() as transaction:
-            scheme, wanted = self.compiled(transaction)
-            while True:
-                rows = self._rows(transaction, wanted, place, size - len(records))
-                records += read_records(transaction, self.catalogue.store, rows, scheme, self.role)
-                if len(records) == size:
-                    last = rows[-1]
-                    return size, records, _Place(place.timed, last.triggered_at, last.row_id)
-                if not place.timed or needs_time(self.condition):
-                    return size, records, None
-                place = _Place(timed=False)
+        while True:
+            rows = self._rows(transaction, wanted, place, size - len(records))
+            records += read_records(transaction, self.catalogue.store, rows, scheme, self.role)
+            if len(records) == size:
+                last = rows[-1]
+                return records, _Place(place.timed, last.triggered_at, last.row_id)
+            if not place.timed or needs_time(self.condition):
+                return records, None
+            place = _Place(timed=False)
 
     def _rows(
-        self, transaction: Transaction, wanted: list[Any], place: _Place, size: int
+        self,
+        transaction: Transaction,
+        wanted: Sequence[ColumnElement[bool]],
+        place: _Place,
+        size: int,
     ) -> list[Row[*tuple[Any, ...]]]:
         statement = page_statement(
             wanted,
