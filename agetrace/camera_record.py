@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from agetrace.cameras import body_facts
 from agetrace.errors import RequestError
 from datastore.clock_probes import clock_history
 from datastore.tables import Camera, Shot, ShotSettings
@@ -70,19 +71,7 @@ def camera_record(transaction: Transaction, camera: Camera) -> dict[str, Any]:
         .order_by(first_seen, ShotSettings.firmware)
     )
     return {
-        "serial": camera.serial,
-        "identity_source": camera.identity_source,
-        "make": camera.make,
-        "model": camera.model,
-        "simulated": camera.simulated,
-        "sensor": {
-            "type": camera.sensor_type,
-            "width": camera.width,
-            "height": camera.height,
-            "pixel_pitch_um": camera.pixel_pitch_um,
-            "cfa": camera.cfa,
-            "white_level": camera.white_level,
-        },
+        **body_facts(camera),
         "registered_at": camera.registered_at.isoformat(),
         "shots": sum(count for _, count, _, _ in kinds),
         "first_shot_at": min(firsts).isoformat() if firsts else None,

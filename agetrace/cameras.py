@@ -163,19 +163,7 @@ def list_cameras(transaction: Transaction) -> list[dict[str, Any]]:
     )
     return [
         {
-            "serial": camera.serial,
-            "identity_source": camera.identity_source,
-            "make": camera.make,
-            "model": camera.model,
-            "simulated": camera.simulated,
-            "sensor": {
-                "type": camera.sensor_type,
-                "width": camera.width,
-                "height": camera.height,
-                "pixel_pitch_um": camera.pixel_pitch_um,
-                "cfa": camera.cfa,
-                "white_level": camera.white_level,
-            },
+            **body_facts(camera),
             "fixtures": [
                 {"name": place.fixture, "address": place.address}
                 for place in mounted
@@ -187,6 +175,25 @@ def list_cameras(transaction: Transaction) -> list[dict[str, Any]]:
         }
         for camera, shots, last in rows
     ]
+
+
+def body_facts(camera: Camera) -> dict[str, Any]:
+    """Return what identifies a camera's body and describes its sensor, as JSON values."""
+    return {
+        "serial": camera.serial,
+        "identity_source": camera.identity_source,
+        "make": camera.make,
+        "model": camera.model,
+        "simulated": camera.simulated,
+        "sensor": {
+            "type": camera.sensor_type,
+            "width": camera.width,
+            "height": camera.height,
+            "pixel_pitch_um": camera.pixel_pitch_um,
+            "cfa": camera.cfa,
+            "white_level": camera.white_level,
+        },
+    }
 
 
 def connected_cameras(catalogue: Catalogue, addresses: Sequence[str]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from datastore.errors import ExportRefusedError
 from datastore.exporting._files import Work, new_file, read_bytes
-from datastore.exporting._items import COLUMNS, ColumnKind, Item, read_plan
+from datastore.exporting._items import COLUMNS, ColumnKind, Item, in_shards, read_plan
 from datastore.exporting._tables import arrow, arrow_type
 from datastore.exporting._tree import path_of
 
@@ -83,18 +83,8 @@ class HuggingFaceExport:
         return "image" if self.role == "jpeg" else "file"
 
     def _shards(self, work: Work, split: str) -> Iterator[list[Item]]:
-        shard: list[Item] = []
-        size = 0
-        for item in read_plan(work.plan):
-            if _split(item) != split:
-                continue
-            if shard and size + item.bytes > self.shard_bytes:
-                yield shard
-                shard, size = [], 0
-            shard.append(item)
-            size += item.bytes
-        if shard:
-            yield shard
+        of_split = (item for item in read_plan(work.plan) if _split(item) == split)
+        return in_shards(of_split, self.shard_bytes)
 
     def _write_shard(self, work: Work, name: str, items: list[Item], done: int) -> None:
         pa = arrow()

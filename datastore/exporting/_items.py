@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,3 +103,20 @@ def read_plan(plan: Path) -> Iterator[Item]:
     with plan.open(encoding="utf-8") as lines:
         for line in lines:
             yield Item.from_json(json.loads(line))
+
+
+def in_shards(
+    items: Iterable[Item], most_bytes: int, most_items: int | None = None
+) -> Iterator[list[Item]]:
+    """Split items, in their order, into shards of bounded size; a larger item has its own."""
+    shard: list[Item] = []
+    size = 0
+    for item in items:
+        is_full = size + item.bytes > most_bytes or len(shard) == most_items
+        if shard and is_full:
+            yield shard
+            shard, size = [], 0
+        shard.append(item)
+        size += item.bytes
+    if shard:
+        yield shard

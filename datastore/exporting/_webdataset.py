@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, ClassVar, cast
 
 from datastore.errors import ExportRefusedError
 from datastore.exporting._files import Work, new_file, opened
-from datastore.exporting._items import COLUMNS, Item, read_plan
+from datastore.exporting._items import COLUMNS, Item, in_shards, read_plan
 from datastore.exporting._tables import write_csv
 from datastore.exporting._tree import TABLE, path_of
 
@@ -73,18 +73,8 @@ class WebDatasetExport:
                 yield f"{prefix}-{number:06}.tar", items
 
     def _shards_of(self, work: Work, block: str | None) -> Iterator[list[Item]]:
-        shard: list[Item] = []
-        size = 0
-        for item in read_plan(work.plan):
-            if item.block != block:
-                continue
-            if shard and (len(shard) == self.shard_items or size + item.bytes > self.shard_bytes):
-                yield shard
-                shard, size = [], 0
-            shard.append(item)
-            size += item.bytes
-        if shard:
-            yield shard
+        of_block = (item for item in read_plan(work.plan) if item.block == block)
+        return in_shards(of_block, self.shard_bytes, self.shard_items)
 
     @staticmethod
     def _write_shard(work: Work, name: str, items: list[Item], done: int) -> None:
