@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,15 +115,19 @@ def test_a_folder_is_added_filled_and_listed(home: CommandLine, tmp_path: Path) 
 
 def test_a_bucket_is_added_without_its_secrets_and_filled(home: CommandLine, moto: str) -> None:
     hashes = fill(home, 3)
+    # the server's buckets are those of every test of this process
+    prefix = f"lab-{uuid.uuid4().hex}"
 
-    answer = home.run("store", "add", "cloud", *S3_OPTIONS, f"--endpoint={moto}", "--prefix=lab")
+    answer = home.run(
+        "store", "add", "cloud", *S3_OPTIONS, f"--endpoint={moto}", f"--prefix={prefix}"
+    )
 
     assert "does not check the sha256" in answer.message
     text = settings_of(home)
     assert tomllib.loads(text)["stores"]["cloud"] == {
         "kind": "s3",
         "bucket": "frames",
-        "prefix": "lab",
+        "prefix": prefix,
         "endpoint": moto,
         "access_key_variable": "TEST_S3_ACCESS_KEY",
         "secret_key_variable": "TEST_S3_SECRET_KEY",
@@ -136,7 +141,7 @@ def test_a_bucket_is_added_without_its_secrets_and_filled(home: CommandLine, mot
 
     assert (report["store"], report["copied"], report["stopped"]) == ("cloud", 3, None)
     assert [name.sha256 for name in opened.open_stores()["cloud"].names()] == sorted(hashes)
-    assert listed(home)["cloud"]["place"] == f"s3://frames/lab at {moto}"
+    assert listed(home)["cloud"]["place"] == f"s3://frames/{prefix} at {moto}"
 
 
 def test_the_settings_of_the_how_to_are_valid_ones() -> None:
