@@ -68,6 +68,7 @@ def test_pages_and_counts_are_the_same_by_hand(cache: Path) -> None:
     results = compare("small", url, SMALL, pages=18)
     assert [result.name.removeprefix("catalogue-query-small-") for result in results] == [
         "open",
+        "page-cold-p99",
         "page-p99",
         "page-mean",
         "counts",
