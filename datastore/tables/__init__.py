@@ -42,10 +42,13 @@ from datastore.tables._equipment import (
     Timeslot,
     TimeslotScheme,
 )
-from datastore.tables._files import AssetReference, FrameMeasures
+from datastore.tables._files import AssetReference, FrameMeasures, PerceptualHash
 from datastore.tables._operations import AuditEntry, Lease
 from datastore.tables._research import (
+    AuditVerdictName,
     Dataset,
+    DatasetAudit,
+    DatasetFreeze,
     DatasetItem,
     DefectExtraction,
     DefectLedger,
@@ -98,6 +101,7 @@ __all__ = [
     "AssetReference",
     "AssetRole",
     "AuditEntry",
+    "AuditVerdictName",
     "Base",
     "Camera",
     "ClockProbe",
@@ -105,6 +109,8 @@ __all__ = [
     "Daemon",
     "DaemonState",
     "Dataset",
+    "DatasetAudit",
+    "DatasetFreeze",
     "DatasetItem",
     "DefectExtraction",
     "DefectLedger",
@@ -130,6 +136,7 @@ __all__ = [
     "OccurrenceState",
     "OperatorAnswer",
     "OperatorPrompt",
+    "PerceptualHash",
     "Prediction",
     "PromptKind",
     "Recipe",

@@ -59,3 +59,21 @@ class FrameMeasures(Base):
     measured_at: Mapped[datetime]
 
     asset: Mapped[Asset] = relationship()
+
+
+class PerceptualHash(Base):
+    """What a frame looks like in 256 bits, computed once; similar frames differ in few bits.
+
+    `hash` is 64 hexadecimal digits, NULL where the frame shows nothing or could not be read.
+    """
+
+    __tablename__ = "perceptual_hash"
+
+    asset_id: Mapped[int] = mapped_column(
+        ForeignKey("asset.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    hash: Mapped[str | None]
+    code_version: Mapped[str]
+    measured_at: Mapped[datetime]
+
+    asset: Mapped[Asset] = relationship()

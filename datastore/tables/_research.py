@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from datastore.tables._base import Base, new_uuid
+from datastore.tables._base import Base, new_uuid, one_of
 from datastore.tables._capture import Asset, Session
 from datastore.tables._equipment import Camera
+
+AuditVerdictName = Literal["pass", "warn", "fail"]
 
 
 class DefectExtraction(Base):
@@ -156,6 +158,60 @@ class DatasetItem(Base):
     block: Mapped[str]
 
     asset: Mapped[Asset] = relationship()
+
+
+class DatasetAudit(Base):
+    """An audit of a manifest, frozen or not; the newest row of a manifest counts."""
+
+    __tablename__ = "dataset_audit"
+    __table_args__ = (
+        CheckConstraint(one_of("verdict", AuditVerdictName), name="verdict"),
+        Index("ix_dataset_audit_newest", "manifest_version", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(unique=True, default=new_uuid)
+    manifest_version: Mapped[str]
+    """sha256 of the manifest's bytes."""
+    verdict: Mapped[str]
+    """The worst of the rules'."""
+    rules: Mapped[dict[str, Any]]
+    """Verdict of every rule by its name."""
+    parameters: Mapped[dict[str, Any]]
+    """Levels, thresholds, numbers of permutations, seed."""
+    report_asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
+    """The whole report as JSON."""
+    code_version: Mapped[str]
+    created_at: Mapped[datetime]
+
+    report_asset: Mapped[Asset] = relationship()
+
+
+class DatasetFreeze(Base):
+    """How a dataset came to be frozen: on which audit, and forced or not.
+
+    `forced_reason` is NULL unless the audit failed. `family` names the datasets that are the folds
+    of one specification, `fold` counts them from 0; both are NULL for a dataset of its own.
+    """
+
+    __tablename__ = "dataset_freeze"
+    __table_args__ = (
+        CheckConstraint("(family is null) = (fold is null)", name="fold_of_family"),
+        Index("ix_dataset_freeze_family", "family", "fold"),
+    )
+
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("dataset.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    audit_id: Mapped[int] = mapped_column(
+        ForeignKey("dataset_audit.id", ondelete="RESTRICT"), index=True
+    )
+    forced_reason: Mapped[str | None]
+    family: Mapped[str | None]
+    fold: Mapped[int | None]
+
+    dataset: Mapped[Dataset] = relationship()
+    audit: Mapped[DatasetAudit] = relationship()
 
 
 class Experiment(Base):

@@ -16,6 +16,7 @@ from agetrace.settings import create_home, load_home
 from datastore import audit, leases
 from datastore.catalogue import open_catalogue
 from datastore.errors import RevisionMismatchError
+from datastore.revision import EXPECTED_REVISION
 from datastore.tables import OPERATIONAL_TABLES, Shot
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
 
@@ -89,7 +90,7 @@ def test_hosts_share_a_catalogue_in_the_roles_that_are_documented(
     run(url_of("agetrace_owner"), "update alembic_version set version_num = '0003'")
     with pytest.raises(RevisionMismatchError, match="agetrace catalogue upgrade"):
         create_home(tmp_path / "third")
-    run(url_of("agetrace_owner"), "update alembic_version set version_num = '0004'")
+    run(url_of("agetrace_owner"), f"update alembic_version set version_num = '{EXPECTED_REVISION}'")
 
 
 def may_not(url_of: Callable[[str], URL], role: str, *statements: str) -> None:

@@ -615,7 +615,42 @@ FOURTH: dict[str, list[Row]] = {
     ],
 }
 
-ROWS_BY_REVISION = {"0001": FIRST, "0002": SECOND, "0003": THIRD, "0004": FOURTH}
+FIFTH: dict[str, list[Row]] = {
+    "perceptual_hash": [
+        {"asset_id": 1, "hash": None, "code_version": "0.5.0", "measured_at": after(5001)},
+        {"asset_id": 4, "hash": "0f" * 32, "code_version": "0.5.0", "measured_at": after(5002)},
+    ],
+    "dataset_audit": [
+        {
+            "id": 1,
+            "uuid": uuid(50),
+            "manifest_version": sha256(103),
+            "verdict": "fail",
+            "rules": {"scene": "fail", "temperature": "inconclusive"},
+            "parameters": {"alpha": 0.05, "permutations": 9999, "seed": 0},
+            "report_asset_id": 1,
+            "code_version": "0.5.0",
+            "created_at": after(6000),
+        }
+    ],
+    "dataset_freeze": [
+        {
+            "dataset_id": 1,
+            "audit_id": 1,
+            "forced_reason": "shows what content does",
+            "family": None,
+            "fold": None,
+        }
+    ],
+}
+
+ROWS_BY_REVISION = {
+    "0001": FIRST,
+    "0002": SECOND,
+    "0003": THIRD,
+    "0004": FOURTH,
+    "0005": FIFTH,
+}
 
 AUDITED: list[tuple[str, dict[str, Any], datetime]] = [
     ("fixture.add", {"name": "north", "revision": 1}, START),
