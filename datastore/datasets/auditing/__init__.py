@@ -1,4 +1,4 @@
-"""Audits of datasets: is any recorded nuisance, or anything easily seen, associated with the label?
+"""Audits of datasets: is a recorded nuisance, or what is easily seen, associated with the label.
 
 Everything here works on the columns of `facts`, so that the statistics know no catalogue.
 """

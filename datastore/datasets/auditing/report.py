@@ -74,7 +74,7 @@ class Association:
 
 @dataclass(frozen=True)
 class Nesting:
-    """A factor that lies wholly within another: every level of `factor` has one level of `within`."""
+    """A factor that lies within another: each level of `factor` has one level of `within`."""
 
     factor: str
     within: str
