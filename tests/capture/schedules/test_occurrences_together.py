@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +129,7 @@ with open_catalogue(sys.argv[1], Path(sys.argv[2])) as catalogue:
     sys.stdin.readline()
     while (claim := claim_next(catalogue, now=now, holder=this_process())) is not None:
         print(claim.uuid, flush=True)
+    print("nothing left", flush=True)
     sys.stdin.readline()
 """
 
@@ -154,25 +154,18 @@ def test_of_a_killed_daemon_another_takes_over_and_of_a_living_one_nothing(
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        # each process holds its claims until it is killed: eight lines in all come
-        with ThreadPoolExecutor(2) as threads:
-            readers = [
-                threads.submit(_read_lines, p, mine)
-                for p, mine in zip(processes, claimed, strict=True)
-            ]
-            while sum(map(len, claimed)) < 8:
-                time.sleep(0.01)
-            assert diary.claims_nothing(START)
-            processes[0].kill()
-            processes[0].wait()
-            taken = set()
-            while (claim := claim_next(diary.catalogue, now=START, holder="heir")) is not None:
-                assert claim.is_taken_over
-                taken.add(claim.uuid)
-            assert taken == set(claimed[0])
-            processes[1].kill()
-            for reader in readers:
-                reader.result(timeout=20)
+        # each process holds its claims until it is killed; one that still looked for more would
+        # be an heir itself
+        for process, mine in zip(processes, claimed, strict=True):
+            _read_claims(process, mine)
+        assert diary.claims_nothing(START)
+        processes[0].kill()
+        processes[0].wait()
+        taken = set()
+        while (claim := claim_next(diary.catalogue, now=START, holder="heir")) is not None:
+            assert claim.is_taken_over
+            taken.add(claim.uuid)
+        assert taken == set(claimed[0])
     finally:
         for process in processes:
             process.kill()
@@ -180,7 +173,8 @@ def test_of_a_killed_daemon_another_takes_over_and_of_a_living_one_nothing(
     assert sorted(claimed[0] + claimed[1]) == sorted(row.id for row in diary.rows())
 
 
-def _read_lines(process: subprocess.Popen[str], lines: list[str]) -> None:
+def _read_claims(process: subprocess.Popen[str], claims: list[str]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        lines.append(line.strip())
+    while (line := process.stdout.readline().strip()) != "nothing left":
+        assert line, "the process ended before it found nothing left"
+        claims.append(line)
