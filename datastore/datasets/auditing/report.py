@@ -55,8 +55,9 @@ class Association:
 
     `measure` is `cramers-v` or `eta-squared`, both corrected for bias; `low` and `high` bound it by
     a bootstrap of whole sessions. `p` comes from relabelling sessions and is None for a controlled
-    factor; `p_corrected` is Holm's over all nuisances; `smallest_p` what perfect association would
-    have got.
+    factor. `p_corrected` compares with the strongest nuisance of each relabelling (Westfall and
+    Young 1993): few sessions permit few p-values, and Holm's factor would put all of them above the
+    level. `smallest_p` is what perfect association would have got.
     """
 
     nuisance: str
@@ -102,7 +103,8 @@ class BaselineResult:
     """How well a baseline that must fail recognises the class on one test block.
 
     The p-value permutes labels over whole test sessions; `chance_low` and `chance_high` bound what
-    chance gives; Holm's correction is over all baselines of the block.
+    chance gives. `p_corrected` compares with the best baseline of each relabelling (Westfall and
+    Young 1993), so that `smallest_p` is also the smallest corrected one.
     """
 
     name: str
