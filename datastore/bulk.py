@@ -30,6 +30,7 @@ from datastore.tables import (
     AssetLocation,
     Base,
     FrameMeasures,
+    PerceptualHash,
     Shot,
     ShotEvent,
     ShotSettings,
@@ -85,6 +86,15 @@ class BulkMeasures:
 
 
 @dataclass(frozen=True, slots=True)
+class BulkPerceptualHash:
+    """A row of `perceptual_hash`."""
+
+    code_version: str
+    measured_at: datetime
+    hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BulkAsset:
     """A row of `asset`, with its location where the bytes lie in a store.
 
@@ -104,6 +114,7 @@ class BulkAsset:
     store: str = "local"
     verified_at: datetime | None = None
     measures: BulkMeasures | None = None
+    perceptual_hash: BulkPerceptualHash | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +177,7 @@ def write_shots(
     batch: int = BATCH,
     progress: Progress | None = None,
 ) -> BulkReport:
-    """Write shots with their events, settings, assets, measures and verdicts.
+    """Write shots with their events, settings, assets, measures, hashes and verdicts.
 
     Every batch is one transaction with one audit entry. A shot whose UUID the catalogue has is
     left as it is there, so that a call that was interrupted is gone on with by the same call.
@@ -260,6 +271,17 @@ def _write(transaction: Transaction, shots: Sequence[BulkShot], at: datetime) ->
         ("asset_id",),
         BulkMeasures,
         (((number,), asset.measures) for number, asset in filed if asset.measures is not None),
+    )
+    _insert(
+        transaction,
+        PerceptualHash,
+        ("asset_id",),
+        BulkPerceptualHash,
+        (
+            ((number,), asset.perceptual_hash)
+            for number, asset in filed
+            if asset.perceptual_hash is not None
+        ),
     )
     _insert(
         transaction,

@@ -1,4 +1,4 @@
-"""Measuring the frames of which nothing is recorded yet: those registered by earlier programs.
+"""Measuring the frames of which something is not recorded yet: those of earlier programs.
 
 Goes by the assets' row numbers in pages, so that memory stays bounded and what was broken off is
 gone on with by the next call. Files are read in processes of their own, as in an import.
@@ -15,15 +15,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from datastore import audit, frame_measures
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.frames import DecodingWorker, FrameError, FrameMeasures
-from datastore.locks import lock_until_commit
 from datastore.metadata import MetadataReader
-from datastore.tables import Asset
+from datastore.tables import Asset, PerceptualHash
 from datastore.tables import FrameMeasures as MeasuresRow
 
 _FRAME_ROLES: Final = ("raw", "jpeg")
@@ -64,7 +63,7 @@ def measure_missing(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> MeasuringReport:
-    """Measure every frame without measures whose file the local store has.
+    """Measure every frame without measures or perceptual hash whose file the local store has.
 
     Parameters
     ----------
@@ -154,7 +153,11 @@ def _missing() -> Select[int, str]:
     return (
         select(Asset.id, Asset.sha256)
         .outerjoin(MeasuresRow, MeasuresRow.asset_id == Asset.id)
-        .where(Asset.role.in_(_FRAME_ROLES), MeasuresRow.asset_id.is_(None))
+        .outerjoin(PerceptualHash, PerceptualHash.asset_id == Asset.id)
+        .where(
+            Asset.role.in_(_FRAME_ROLES),
+            or_(MeasuresRow.asset_id.is_(None), PerceptualHash.asset_id.is_(None)),
+        )
     )
 
 
@@ -179,14 +182,7 @@ def _record(catalogue: Catalogue, clock: CivilClock, found: dict[int, FrameMeasu
         return
     at = clock.now()
     with catalogue.writing() as session:
-        # somebody else may measure the same frames
-        lock_until_commit(session, "frame_measures")
-        known = set(
-            session.scalars(select(MeasuresRow.asset_id).where(MeasuresRow.asset_id.in_(found)))
-        )
-        fresh = [asset_id for asset_id in found if asset_id not in known]
-        for asset_id in fresh:
-            frame_measures.record(session, asset_id, found[asset_id], at)
+        fresh = frame_measures.record_missing(session, found, at)
         if fresh:
             entry = {"first_asset": fresh[0], "last_asset": fresh[-1], "frames": len(fresh)}
             audit.append(session, "frames.measure", entry, at)

@@ -1,4 +1,4 @@
-"""What a frame shows as a whole: black level, mean, clipped share, sharpness; pure functions.
+"""What a frame shows as a whole: levels, clipped share, sharpness, likeness; pure functions.
 
 Owns the definitions; a change of one of them is a new `DEFINITION`. Nothing here takes more than a
 few milliseconds for 24 megapixels, so that every frame is measured where it is decoded anyway.
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datastore.frames.frame import MONOCHROME, Frame
+from datastore.frames.likeness import perceptual_hash
 from datastore.frames.planes import robust_black
 
 DEFINITION: Final = "measures-1"
@@ -52,6 +53,8 @@ class FrameMeasures:
         scene.
     temperature_c
         Of the camera, as the file tells it.
+    perceptual_hash
+        What the frame looks like, see `datastore.frames.likeness`, which owns its definition.
     """
 
     black_level_dn: float | None = None
@@ -59,6 +62,7 @@ class FrameMeasures:
     clipped_share: float | None = None
     sharpness: float | None = None
     temperature_c: float | None = None
+    perceptual_hash: str | None = None
 
     def at_temperature(self, temperature_c: float | None) -> FrameMeasures:
         """Return the measures of a frame with the temperature that its file tells."""
@@ -83,6 +87,7 @@ def measure_frame(frame: Frame) -> FrameMeasures:
             black_level=(black[first], black[second]),
             white_level=frame.white_level,
         ),
+        perceptual_hash=perceptual_hash(frame),
     )
 
 
@@ -102,6 +107,7 @@ def measure_luma(luma: NDArray[np.uint8]) -> FrameMeasures:
         sharpness=detail_contrast(
             luma, planes=(0, 3), black_level=(0.0, 0.0), white_level=_JPEG_WHITE
         ),
+        perceptual_hash=perceptual_hash(luma),
     )
 
 

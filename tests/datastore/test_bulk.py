@@ -18,6 +18,7 @@ from datastore.bulk import (
     BulkAsset,
     BulkEvent,
     BulkMeasures,
+    BulkPerceptualHash,
     BulkReport,
     BulkSettings,
     BulkShot,
@@ -33,6 +34,7 @@ from datastore.tables import (
     AuditEntry,
     Base,
     FrameMeasures,
+    PerceptualHash,
     Shot,
     ShotEvent,
     ShotSettings,
@@ -45,7 +47,10 @@ from tests.support.catalogues import sqlite_url
 
 CLOCK = FixedClock(NOW)
 LATER = NOW + timedelta(seconds=7, microseconds=13)
-TABLES = (Shot, ShotEvent, ShotSettings, Asset, AssetLocation, FrameMeasures, Verdict, ShotStatus)
+TABLES = (
+    *(Shot, ShotEvent, ShotSettings, Asset, AssetLocation),
+    *(FrameMeasures, PerceptualHash, Verdict, ShotStatus),
+)
 
 
 @pytest.fixture
@@ -113,6 +118,7 @@ def everything(number: int) -> dict[str, Any]:
                 measures=BulkMeasures(
                     code_version="1", measured_at=LATER, mean_dn=600.25, clipped_share=0.0
                 ),
+                perceptual_hash=BulkPerceptualHash("1", LATER, f"{number:064x}"),
             ),
             BulkAsset(sha256=f"{number:063x}f", bytes=0, role="jpeg", created_at=NOW),
         ),
@@ -149,6 +155,12 @@ def add_one_by_one(catalogue: Catalogue, rows: Iterator[BulkShot]) -> None:
                 if given.measures is not None:
                     transaction.add(
                         FrameMeasures(asset_id=asset.id, **of(given.measures, FrameMeasures))
+                    )
+                if given.perceptual_hash is not None:
+                    transaction.add(
+                        PerceptualHash(
+                            asset_id=asset.id, **of(given.perceptual_hash, PerceptualHash)
+                        )
                     )
             if row.verdict is not None:
                 transaction.add(Verdict(shot_id=shot.id, **of(row.verdict, Verdict)))

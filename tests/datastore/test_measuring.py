@@ -12,11 +12,18 @@ from sqlalchemy import select
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
 from datastore.clocks import FixedClock
+from datastore.frames import likeness, read_frame
 from datastore.measuring import MeasuringReport, measure_missing
-from datastore.tables import Asset, AuditEntry, FrameMeasures
+from datastore.tables import Asset, AuditEntry, FrameMeasures, PerceptualHash
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
 from tests.support.frame_files import dark_mosaic, dng
 from tests.support.imports import run
+
+
+def scene_dng() -> bytes:
+    """Return a frame of a wall of bright and dark stones."""
+    stones = np.random.default_rng(1).integers(0, 3000, (16, 24), dtype=np.uint16)
+    return dng(dark_mosaic(1) + np.kron(stones, np.ones((16, 16), np.uint16)))
 
 
 def register(catalogue: Catalogue, folder: Path, *files: tuple[str, bytes]) -> list[int]:
@@ -38,9 +45,17 @@ def measures_of(catalogue: Catalogue) -> dict[int, FrameMeasures]:
         return {row.asset_id: row for row in transaction.scalars(select(FrameMeasures))}
 
 
+def hashes_of(catalogue: Catalogue) -> dict[int, str | None]:
+    with catalogue.reading() as transaction:
+        rows = transaction.scalars(select(PerceptualHash)).all()
+    assert {row.code_version for row in rows} <= {likeness.DEFINITION}
+    return {row.asset_id: row.hash for row in rows}
+
+
 def test_missing_measures_are_taken_once(catalogue: Catalogue, tmp_path: Path) -> None:
     mosaics = [dark_mosaic(seed) for seed in range(3)]
-    picture = np.random.default_rng(3).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+    stones = np.random.default_rng(3).integers(0, 256, (15, 20, 3), dtype=np.uint8)
+    picture = np.repeat(np.repeat(stones, 32, axis=0), 32, axis=1)
     raws = [("raw", dng(mosaic)) for mosaic in mosaics]
     jpeg = ("jpeg", simplejpeg.encode_jpeg(picture))
     broken = ("raw", dng(mosaics[0])[:5000])
@@ -64,6 +79,9 @@ def test_missing_measures_are_taken_once(catalogue: Catalogue, tmp_path: Path) -
         assert measures[asset_id].black_level_dn == 512
         assert measures[asset_id].temperature_c == 21.5
         assert measures[asset_id].measured_at == NOW
+    hashes = hashes_of(catalogue)
+    assert set(hashes) == set(ids[:5])
+    assert [asset_id for asset_id in ids if hashes.get(asset_id)] == [ids[3]]
     blank = measures[ids[4]]
     assert (blank.mean_dn, blank.black_level_dn, blank.clipped_share) == (None, None, None)
     with catalogue.reading() as transaction:
@@ -73,6 +91,25 @@ def test_missing_measures_are_taken_once(catalogue: Catalogue, tmp_path: Path) -
     assert [entry.entry["frames"] for entry in audited] == [5]
     again = measure_missing(catalogue, clock=FixedClock(NOW), processes=1)
     assert again == MeasuringReport()
+
+
+def test_frames_with_measures_alone_get_their_hash_and_keep_their_measures(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    data = scene_dng()
+    (asset_id,) = register(catalogue, tmp_path, ("raw", data))
+    with catalogue.writing() as transaction:
+        transaction.add(
+            FrameMeasures(asset_id=asset_id, code_version="old", measured_at=NOW, mean_dn=7.0)
+        )
+    report = measure_missing(catalogue, clock=FixedClock(NOW), processes=1)
+    assert report == MeasuringReport(measured=1)
+    (measures,) = measures_of(catalogue).values()
+    assert (measures.code_version, measures.mean_dn) == ("old", 7.0)
+    (found,) = hashes_of(catalogue).values()
+    (tmp_path / "again.dng").write_bytes(data)
+    assert found == likeness.perceptual_hash(read_frame(tmp_path / "again.dng")) is not None
+    assert measure_missing(catalogue, clock=FixedClock(NOW), processes=1) == MeasuringReport()
 
 
 def test_frames_whose_files_are_elsewhere_are_asked_for_again(
@@ -116,6 +153,7 @@ def test_imported_frames_have_their_measures_at_once(catalogue: Catalogue, tmp_p
     mosaic = dark_mosaic(4)
     (folder / "sound.dng").write_bytes(dng(mosaic))
     (folder / "cut.dng").write_bytes(dng(dark_mosaic(5))[:60_000])
+    (folder / "bright.dng").write_bytes(scene_dng())
     run(catalogue, folder)
     with catalogue.reading() as transaction:
         rows = transaction.execute(
@@ -127,4 +165,7 @@ def test_imported_frames_have_their_measures_at_once(catalogue: Catalogue, tmp_p
     assert measures["sound.dng"].mean_dn == pytest.approx(mosaic.mean())
     assert measures["sound.dng"].temperature_c == 21.5
     assert measures["cut.dng"].mean_dn is None
+    hashes = hashes_of(catalogue)
+    assert hashes[measures["bright.dng"].asset_id] and not hashes[measures["cut.dng"].asset_id]
+    assert len(hashes) == len(measures) == 3
     assert measure_missing(catalogue, clock=FixedClock(NOW), processes=1) == MeasuringReport()
