@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -41,6 +43,7 @@ UtcTime = Annotated[datetime, BeforeValidator(_time), PlainSerializer(time_text)
 Rational = Annotated[str, AfterValidator(_reduced)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 StrictInt = Annotated[int, Field(strict=True)]
+VerdictName = Literal["accepted", "quarantined", "rejected"]
 
 
 class Portable(BaseModel):
@@ -70,28 +73,41 @@ class TimeslotBounds(Portable):
     ends_at: UtcTime
 
 
-class Frame(Portable):
+@dataclass(frozen=True, slots=True)
+class Frame:
     """One asset with the recorded facts of its shot.
 
     `scene` is `name@revision` within `fixture`; natural frames have neither. `exposure` (seconds)
-    and `f_number` are reduced rational strings. What is unknown is None.
+    and `f_number` are reduced rational strings. What is unknown is None. Constructed as it is from
+    facts that a catalogue guarantees; what comes from elsewhere goes through `checked`.
     """
 
-    sha256: Sha256
+    sha256: str
     role: Role
     kind: Kind
     camera: CameraIdentity
     firmware: str | None
     fixture: str | None
-    scene: Annotated[str, Field(pattern=r"^.+@[0-9]+$")] | None
+    scene: str | None
     session: str
-    session_started_at: UtcTime
-    triggered_at: UtcTime
-    iso: StrictInt | None
-    exposure: Rational | None
-    f_number: Rational | None
-    temperature_millidegrees: StrictInt | None
-    verdict: Literal["accepted", "quarantined", "rejected"] | None
+    session_started_at: datetime
+    triggered_at: datetime
+    iso: int | None
+    exposure: str | None
+    f_number: str | None
+    temperature_millidegrees: int | None
+    verdict: VerdictName | None
+
+    @classmethod
+    def checked(cls, facts: Mapping[str, Any]) -> Frame:
+        """Return the frame of facts by name, each of them validated.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If one is missing, unknown or malformed.
+        """
+        return Frame(**_fields(_FrameFacts.model_validate(facts)))
 
     @property
     def scene_unit(self) -> str | None:
@@ -114,12 +130,86 @@ class Frame(Portable):
         return (self.iso, self.exposure, self.f_number)
 
 
+@dataclass(frozen=True, slots=True)
 class Item(Frame):
-    """A frame with its label, its timeslot and its block, as frozen in a manifest."""
+    """A frame with its label, its timeslot and its block, as frozen in a manifest.
+
+    `age_s` is the age in whole seconds where the dataset's label is the age, None elsewhere.
+    """
 
     class_name: str
     timeslot: TimeslotBounds
     block: Block
+    age_s: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        frame: Frame,
+        *,
+        class_name: str,
+        timeslot: TimeslotBounds,
+        block: Block,
+        age_s: int | None = None,
+    ) -> Item:
+        """Return a frame as an item."""
+        return Item(
+            sha256=frame.sha256,
+            role=frame.role,
+            kind=frame.kind,
+            camera=frame.camera,
+            firmware=frame.firmware,
+            fixture=frame.fixture,
+            scene=frame.scene,
+            session=frame.session,
+            session_started_at=frame.session_started_at,
+            triggered_at=frame.triggered_at,
+            iso=frame.iso,
+            exposure=frame.exposure,
+            f_number=frame.f_number,
+            temperature_millidegrees=frame.temperature_millidegrees,
+            verdict=frame.verdict,
+            class_name=class_name,
+            timeslot=timeslot,
+            block=block,
+            age_s=age_s,
+        )
+
+    @classmethod
+    def checked(cls, facts: Mapping[str, Any]) -> Item:
+        """Return the item of facts by name, each of them validated; raises as `Frame.checked`."""
+        return Item(**_fields(_ItemFacts.model_validate(facts)))
+
+
+class _FrameFacts(Portable):
+    """What the facts of a frame must be."""
+
+    sha256: Sha256
+    role: Role
+    kind: Kind
+    camera: CameraIdentity
+    firmware: str | None
+    fixture: str | None
+    scene: Annotated[str, Field(pattern=r"^.+@[0-9]+$")] | None
+    session: str
+    session_started_at: UtcTime
+    triggered_at: UtcTime
+    iso: StrictInt | None
+    exposure: Rational | None
+    f_number: Rational | None
+    temperature_millidegrees: StrictInt | None
+    verdict: VerdictName | None
+
+
+class _ItemFacts(_FrameFacts):
+    class_name: str
+    timeslot: TimeslotBounds
+    block: Block
+    age_s: StrictInt | None = None
+
+
+def _fields(facts: Portable) -> dict[str, Any]:
+    return {name: getattr(facts, name) for name in type(facts).model_fields}
 
 
 def content_order(frame: Frame) -> tuple[Any, ...]:

@@ -8,10 +8,9 @@ bytes in every catalogue.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -28,6 +27,7 @@ from datastore.datasets.items import (
     TimeslotBounds,
     content_order,
 )
+from datastore.datasets.lines import item_reader, item_writer, read_line
 from datastore.datasets.spec import Kind, Role, Spec, Waiver, make_spec
 from datastore.descriptions import describe_problems
 
@@ -142,26 +142,10 @@ def make_manifest(
         items=len(ordered),
     )
     lines = [canonical_json(header.model_dump())]
-    lines += [canonical_json(item.model_dump()) for item in ordered]
+    lines += map(item_writer(), ordered)
     content = b"\n".join(lines) + b"\n"
     version = hashlib.sha256(content).hexdigest()
     return Manifest(version, header, tuple(ordered), content)
-
-
-def _refuse_float(text: str) -> NoReturn:
-    raise ValueError(f"the number {text} is no integer")
-
-
-def _line(number: int, line: bytes) -> Any:
-    """Parse one line and refuse every spelling of it but the canonical one."""
-    try:
-        value = json.loads(line, parse_float=_refuse_float, parse_constant=_refuse_float)
-        canonical = canonical_json(value)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError(f"manifest line {number}: not readable as JSON: {error}") from None
-    if canonical != line:
-        raise ManifestError(f"manifest line {number}: not in canonical form")
-    return value
 
 
 def read_manifest(content: bytes, version: str | None = None) -> Manifest:
@@ -187,10 +171,11 @@ def read_manifest(content: bytes, version: str | None = None) -> Manifest:
     lines = content[:-1].split(b"\n")
     number = 1
     try:
-        header = Header.model_validate(_line(1, lines[0]))
+        header = Header.model_validate(read_line(1, lines[0]))
         items = []
+        read_item = item_reader()
         for number, line in enumerate(lines[1:], start=2):
-            items.append(Item.model_validate(_line(number, line)))
+            items.append(read_item(number, line))
     except ValidationError as error:
         raise ManifestError(f"manifest line {number}: {describe_problems(error)}") from None
     _prove_again(header, items)

@@ -176,7 +176,7 @@ def _frame(spec: DatasetSpec, cameras: dict[int, CameraIdentity], row: Any) -> F
     shot: tables.Shot = row.Shot
     assert shot.camera_id is not None
     temperature_c = _first_known(row.read_back_temperature_c, row.exif_temperature_c)
-    return Frame.model_validate(
+    return Frame.checked(
         {
             "sha256": row.sha256,
             "role": spec.role,

@@ -89,7 +89,7 @@ class _Labels:
         found = self.find(frame.triggered_at)
         assert found is not None
         name, timeslot = found
-        return Item(**dict(frame), class_name=name, timeslot=timeslot, block=block)
+        return Item.of(frame, class_name=name, timeslot=timeslot, block=block)
 
 
 def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Frame]) -> Selection:

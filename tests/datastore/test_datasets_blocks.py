@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,7 +187,7 @@ def test_named_scenes_are_the_test() -> None:
 def test_a_revised_scene_is_another_scene_for_balance_and_the_same_for_leaks() -> None:
     early = [f for f in make_frames() if f.triggered_at.year == 2020]
     late = [
-        f.model_copy(update={"scene": "beach@2"}) if f.scene == "beach@1" else f
+        replace(f, scene="beach@2") if f.scene == "beach@1" else f
         for f in make_frames()
         if f.triggered_at.year == 2021
     ]
@@ -226,11 +227,11 @@ def test_a_class_that_has_more_frames_gives_some_of_every_session() -> None:
 
 def test_frames_that_break_a_rule_by_themselves_are_left_out_and_counted() -> None:
     frames = make_frames(repeats=2)
-    frames[0] = frames[0].model_copy(update={"verdict": "quarantined"})
-    frames[1] = frames[1].model_copy(update={"verdict": None})
-    other = [f.model_copy(update={"firmware": "1.1", "sha256": "f" * 64}) for f in frames[2:3]]
+    frames[0] = replace(frames[0], verdict="quarantined")
+    frames[1] = replace(frames[1], verdict=None)
+    other = [replace(f, firmware="1.1", sha256="f" * 64) for f in frames[2:3]]
     outside = frames[3].triggered_at.replace(year=2035)
-    late = [frames[3].model_copy(update={"triggered_at": outside, "sha256": "e" * 64})]
+    late = [replace(frames[3], triggered_at=outside, sha256="e" * 64)]
     selection = solve(dataset_spec(), class_bounds(), frames + other + late)
     assert selection.left_out["accepted-only: not accepted"] == 2
     assert selection.left_out["one-pipeline: another firmware"] == 1
@@ -248,7 +249,7 @@ def test_filters_narrow_the_selection() -> None:
 def test_a_session_that_spans_two_classes_is_left_out() -> None:
     frames = make_frames(sessions=5)
     moved = [
-        f.model_copy(update={"session": "session-early-4"}) if f.session == "session-late-0" else f
+        replace(f, session="session-early-4") if f.session == "session-late-0" else f
         for f in frames
     ]
     selection = solve(dataset_spec(), class_bounds(), moved)
@@ -285,7 +286,7 @@ IMPOSSIBLE: list[tuple[str, list[Frame], dict[str, Any], str]] = [
     ("accepted-only", make_frames(verdict=None), {}, "none of 96 frames is accepted"),
     (
         "one-pipeline",
-        [f.model_copy(update={"firmware": f"{f.triggered_at.year}"}) for f in make_frames()],
+        [replace(f, firmware=f"{f.triggered_at.year}") for f in make_frames()],
         {},
         "2020 only in early; 2021 only in late",
     ),
@@ -344,7 +345,7 @@ WAIVED: list[tuple[str, list[Frame], dict[str, Any]]] = [
     ("accepted-only", make_frames(verdict="quarantined"), {}),
     (
         "one-pipeline",
-        [f.model_copy(update={"firmware": str(f.triggered_at.year)}) for f in make_frames()],
+        [replace(f, firmware=str(f.triggered_at.year)) for f in make_frames()],
         {},
     ),
     (
@@ -388,12 +389,7 @@ def test_waived_counts_keep_every_frame_that_has_a_partner() -> None:
 def test_natural_frames_are_split_by_day() -> None:
     days = [datetime(year, 3, day, 9, tzinfo=UTC) for year in (2020, 2021) for day in range(1, 7)]
     frames = [
-        frame.model_copy(
-            update={
-                "triggered_at": day + timedelta(minutes=number),
-                "session": "one import of years",
-            }
-        )
+        replace(frame, triggered_at=day + timedelta(minutes=number), session="one import of years")
         for day, chunk in zip(days, range(0, 24, 2), strict=True)
         for number, frame in enumerate(
             make_frames(scenes=("any",), sessions=6, kind="natural", scene=None, fixture=None)[
@@ -432,6 +428,6 @@ def test_the_proof_finds_one_leaked_item(from_block: str, fact: str, told: str) 
     prove_disjoint(items)
     source = next(item for item in items if item.block == "train")
     at = next(n for n, item in enumerate(items) if item.block == from_block and item is not source)
-    items[at] = items[at].model_copy(update={fact: getattr(source, fact)})
+    items[at] = replace(items[at], **{fact: getattr(source, fact)})
     with pytest.raises(LeakError, match=told):
         prove_disjoint(items)

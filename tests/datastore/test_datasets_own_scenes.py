@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,7 +156,7 @@ def test_one_seen_fact_is_enough_to_refuse(
     item = parent.block(block)[0]
     seen = parent.block(seen_in)[0]
     with pytest.raises(LeakError, match=told):
-        check_evaluation(parent, [item.model_copy(update={fact: getattr(seen, fact)})])
+        check_evaluation(parent, [replace(item, **{fact: getattr(seen, fact)})])
 
 
 def test_training_items_are_no_test(parent: Manifest, biased: Manifest) -> None:

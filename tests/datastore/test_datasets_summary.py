@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import random_table
@@ -30,8 +32,7 @@ def test_a_controlled_set_is_not_associated_with_anything_but_its_sessions() -> 
 def test_the_mean_temperature_of_a_class_counts_known_values_only() -> None:
     frames = make_frames()
     frames = [
-        f.model_copy(update={"temperature_millidegrees": None if f.exposure == "1/2" else 20_250})
-        for f in frames
+        replace(f, temperature_millidegrees=None if f.exposure == "1/2" else 20_250) for f in frames
     ]
     manifest = freeze_frames(dataset_spec(), frames)
     early = summarize_balance(manifest.items, manifest.header.class_names).classes[0]

@@ -11,6 +11,7 @@ import subprocess
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -287,8 +288,7 @@ def pairs(sqlite_catalogue: Catalogue) -> Catalogue:
     contents = [b"II*\x00 no picture to anyone %d" % number for number in range(3)]
     stored = [sqlite_catalogue.store.put_bytes(content) for content in contents]
     frames = [
-        frame.model_copy(update={"sha256": file.sha256})
-        for frame, file in zip(frames, stored, strict=True)
+        replace(frame, sha256=file.sha256) for frame, file in zip(frames, stored, strict=True)
     ]
     fill(sqlite_catalogue, frames, {file.sha256: file.bytes for file in stored})
     beside = sqlite_catalogue.store.put_bytes(jpeg(1))

@@ -87,7 +87,7 @@ def make_frames(
                                 "temperature_millidegrees": 21_500 + number,
                                 "verdict": "accepted",
                             }
-                            frames.append(Frame.model_validate(described | facts))
+                            frames.append(Frame.checked(described | facts))
     return frames
 
 

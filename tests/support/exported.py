@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def fill_with_jpegs(catalogue: Catalogue) -> list[Frame]:
         sha256 = hashlib.sha256(data).hexdigest()
         catalogue.store.put_bytes(data)
         sizes[sha256] = len(data)
-        frames.append(frame.model_copy(update={"sha256": sha256}))
+        frames.append(replace(frame, sha256=sha256))
     fill(catalogue, frames, sizes)
     freeze(catalogue, dataset_spec(role="jpeg", input="jpeg-luma"), FROZEN_AT)
     return frames
