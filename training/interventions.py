@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import TrainingError
-from training.patches import Mosaic, Variation
+from training.patches.inputs import Mosaic, Variation
 
 Coordinates = NDArray[np.int64]
 

@@ -20,6 +20,7 @@ TORCH_MODULES = {
     "training.experiments.saliency_records",
     "training.networks.registry",
     "training.networks.srnet",
+    "training.patches.dataset",
     "training.saliency.cam",
 }
 NOT_IMPORTABLE = ("migrations.env", "agetrace.__main__", "fixtures.__main__")

@@ -26,7 +26,8 @@ from training.experiments.runs import evaluate_run, train_runs
 from training.experiments.seeds import run_seed
 from training.experiments.spec import ExperimentSpec, read_spec
 from training.interventions import mask_defects, random_mask
-from training.patches import CachedFrame, Mosaic, grid_origins
+from training.patches.inputs import CachedFrame, Mosaic
+from training.patches.places import grid_origins
 from training.statistics import session_permutation_test
 from training.threads import tune_allocator
 
@@ -91,7 +92,7 @@ def test_a_trace_is_learned_is_recognised_on_new_scenes_and_goes_with_its_defect
     assert _image_accuracy(predictions) >= 0.95
 
     def masked(places: NDArray[np.int64]) -> FrameSet:
-        frames = [replace(one, mosaic=mask_defects(one.mosaic, places)) for one in clean.frames]
+        frames = [replace(one, pixels=mask_defects(one.pixels, places)) for one in clean.frames]
         return replace(clean, frames=tuple(frames))
 
     everywhere = np.stack(np.unravel_index(_defects(120), (ROWS, COLUMNS)), axis=-1)
@@ -143,7 +144,7 @@ def test_a_diverging_run_says_so() -> None:
     spec = _spec(steps=10)
     broken = FrameSet.of(
         [
-            CachedFrame(frame.key, frame.mosaic, (float("nan"),) * 4, 16383, frame.visible)
+            CachedFrame(frame.key, frame.pixels, (float("nan"),) * 4, 16383, frame.visible)
             for frame in frames.frames
         ],
         frames.labels.tolist(),

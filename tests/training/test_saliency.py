@@ -14,7 +14,7 @@ from training.experiments.loop import new_network
 from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
 from training.networks.registry import build_network
-from training.patches import CachedFrame
+from training.patches.inputs import CachedFrame
 from training.saliency.cam import SaliencyError, class_activation_maps, crop_maps
 from training.saliency.maps import cells_over_sensor
 from training.saliency.measures import (

@@ -14,9 +14,9 @@ from datastore import audit
 from datastore.catalogue import Catalogue
 from datastore.tables import Asset, Camera, DefectLedger, Experiment, Run, SaliencyMap
 from training.defects import plots, records
+from training.defects.ledger_places import LedgerPlaces, ledger_places
 from training.evidence.figures import SaliencyPanel, runs_box_plot, saliency_figure
 from training.evidence.page import Picture, Section, Table, picture_of, render_page
-from training.experiments.masks import LedgerPlaces, ledger_places
 from training.experiments.summary import ROW_COLUMNS, ExperimentSummary, summarise
 from training.saliency.maps import cells_over_sensor
 

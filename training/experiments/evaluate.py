@@ -16,7 +16,9 @@ from training.experiments.frame_set import FrameSet
 from training.experiments.loop import class_scores, load_crops
 from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
-from training.patches import grid_origins, prefetched, write_atomically
+from training.files import write_atomically
+from training.patches.places import grid_origins
+from training.patches.prefetch import prefetched
 from training.threads import set_threads
 
 EVALUATION_BATCH = 64

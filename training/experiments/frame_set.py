@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.experiments.errors import ExperimentError
-from training.patches import CachedFrame
+from training.patches.inputs import CachedFrame
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from training.experiments.frame_set import FrameSet
 from training.experiments.order import CropPlaces, training_batches
 from training.experiments.spec import ExperimentSpec
 from training.networks.registry import build_network
-from training.patches import gather, prefetched, to_network_input
+from training.patches.batches import cut_batch
+from training.patches.prefetch import prefetched
 from training.threads import set_threads
 
 INPUT_CHANNELS = {"raw-mosaic": 1}
@@ -48,8 +49,8 @@ def new_network(spec: ExperimentSpec, classes: int) -> nn.Module:
 
 def load_crops(spec: ExperimentSpec, frames: FrameSet, places: CropPlaces) -> Tensor:
     """Return crops as the spec's network takes them, (crops, channels, patch, patch)."""
-    raw = gather(frames.frames, places.indices, places.origins, spec.patch_size)
-    values = to_network_input(raw, [frames.frames[i] for i in places.indices], spec.transform)
+    of_crops = [frames.frames[index] for index in places.indices]
+    values = cut_batch(of_crops, places.origins, spec.patch_size, transform=spec.transform)
     crops = torch.from_numpy(values)
     return crops.contiguous(memory_format=torch.channels_last) if spec.channels_last else crops
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from training.experiments.frame_set import FrameSet
 from training.experiments.seeds import epoch_generator
-from training.patches import random_origins
+from training.patches.places import random_origins
 
 
 @dataclass(frozen=True)

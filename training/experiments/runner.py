@@ -17,7 +17,6 @@ from datastore.datasets.freeze import load
 from datastore.datasets.items import Item
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.own_scenes import check_evaluation, swapped_items
-from datastore.frames import read_frame
 from training.code_version import code_version
 from training.experiments.errors import ExperimentError
 from training.experiments.evaluations import Coordinates, Evaluation, Mask
@@ -29,7 +28,7 @@ from training.experiments.saliency_records import record_saliency
 from training.experiments.spec import ExperimentSpec
 from training.experiments.summary import ExperimentSummary, summarise
 from training.interventions import mask_variation
-from training.patches import FrameCache
+from training.patches.cache import FrameCache
 
 OWN_BLOCKS = ("validation", "new-session", "new-scene", "clean")
 
@@ -70,7 +69,7 @@ def run_experiment(
     manifest = load(catalogue, spec.dataset)
     trained_mask = _masks(catalogue, spec.mask, manifest)
     judged = _judged(catalogue, spec, manifest, trained_mask)
-    cache = FrameCache(work_folder / "frames", read_frame)
+    cache = FrameCache(work_folder / "frames")
     frame_sets = _FrameSets(catalogue, cache, manifest.header.class_names)
     train = frame_sets.of(Judged("train", manifest.block("train"), trained_mask))
     classes = len(manifest.header.class_names)

@@ -20,7 +20,7 @@ from training.experiments.frame_set import FrameSet
 from training.experiments.loop import new_network, train_network
 from training.experiments.seeds import run_seed
 from training.experiments.spec import ExperimentSpec
-from training.patches import write_atomically
+from training.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ from datastore.clocks import CivilClock
 from datastore.datasets.items import CameraIdentity
 from datastore.datasets.manifest import Manifest
 from datastore.tables import SaliencyMap
+from training.defects.ledger_places import find_camera, ledger_places
 from training.experiments.errors import ExperimentError
 from training.experiments.frame_set import FrameSet
-from training.experiments.masks import find_camera, ledger_places
 from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
-from training.patches import grid_origins
+from training.patches.places import grid_origins
 from training.saliency.cam import crop_maps
 from training.saliency.maps import cells_over_sensor
 from training.saliency.measures import defect_saliency, mean_pairwise_correlation, pearson
@@ -90,7 +90,7 @@ def _image_maps(
     spec: ExperimentSpec, network: nn.Module, frames: FrameSet, label: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     """Return each image's map in cells, its luminance in the same cells, and their geometry."""
-    height, width = frames.frames[0].mosaic.shape
+    height, width = frames.frames[0].size
     origins = grid_origins(frames.frames[0].visible, spec.patch_size)
     down = len(np.unique(origins[:, 0]))
     across = len(origins) // down
@@ -112,7 +112,7 @@ def _image_maps(
     rows, columns = maps.shape[1] * cell, maps.shape[2] * cell
     luminance = np.stack(
         [
-            frame.mosaic[row : row + rows, column : column + columns]
+            frame.pixels[row : row + rows, column : column + columns]
             .reshape(rows // cell, cell, columns // cell, cell)
             .mean(axis=(1, 3), dtype=np.float64)
             .astype(np.float32)

@@ -12,7 +12,7 @@ from datastore.descriptions import describe_problems
 from training.experiments.errors import ExperimentError
 from training.experiments.evaluations import Evaluation, Mask
 from training.networks.names import NetworkName
-from training.patches import Transform
+from training.patches.inputs import Transform
 
 Positive = Annotated[int, Field(ge=1)]
 

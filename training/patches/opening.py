@@ -1,0 +1,178 @@
+"""Patches of a frozen dataset, with what the catalogue knows of its cameras; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from datastore.catalogue import Catalogue
+from datastore.datasets.items import CameraIdentity, Item
+from datastore.datasets.manifest import Manifest
+from datastore.datasets.patch_spec import PatchSpec
+from datastore.frames import read_frame, read_jpeg_luma
+from datastore.tables import Asset, Verdict
+from training.defects.ledger_places import find_camera, ledger_places
+from training.patches.cache import FrameCache
+from training.patches.crop_offset import find_crop_offset
+from training.patches.errors import PatchError
+from training.patches.inputs import InputName, Transform, content_of
+from training.patches.source import PatchSource, Place, SensorFacts
+
+_ASKED_AT_ONCE = 500
+
+
+def open_patches(
+    catalogue: Catalogue,
+    manifest: Manifest,
+    *,
+    blocks: Sequence[str] = ("train",),
+    patches: PatchSpec,
+    input_name: InputName,
+    cache_folder: Path,
+    quota_bytes: int | None = None,
+    transform: Transform = "linear",
+    seed: int = 0,
+    crop_offsets: Mapping[str, Place] | None = None,
+) -> PatchSource:
+    """Open patches of a dataset's blocks.
+
+    Parameters
+    ----------
+    catalogue
+        Holds the frames' files, the cameras' defect ledgers and sizes.
+    manifest
+        The frozen dataset.
+    blocks
+        Whose items, in the manifest's order.
+    patches
+        Which patches.
+    input_name
+        What the network sees; of mosaics for datasets of RAW files, else of JPEG files.
+    cache_folder
+        Decoded frames, on a disk of this host; several datasets and processes may share it.
+    quota_bytes
+        The most that decoded frames take on the disk; None sets no bound.
+    transform
+        `linear`, or `square-root` to make photon noise the same at every brightness.
+    seed
+        Of random places and of controls.
+    crop_offsets
+        By a camera's serial, the (row, column) in full `raw_image` space of its JPEG files' first
+        pixel. Where it is not given, it is (0, 0) for files of the sensor's size, and else found
+        from a shot that has both files.
+
+    Raises
+    ------
+    PatchError
+        When the input does not suit the dataset, a block has no items, or the frames cannot give
+        such patches.
+    """
+    items = manifest.block(*blocks)
+    header = manifest.header
+    if not items:
+        raise PatchError(f"dataset {header.name}: no items in {', '.join(blocks) or 'no block'}")
+    if (header.role == "raw") != input_name.startswith("raw-"):
+        raise PatchError(
+            f"dataset {header.name} is of {header.role} files, which give no {input_name}"
+        )
+    needs_defects = patches.kind == "defect-centred"
+    known = _Cameras(catalogue, items, crop_offsets or {}, needs_defects)
+    return PatchSource(
+        items,
+        header.class_names,
+        spec=patches,
+        input_name=input_name,
+        cache=FrameCache(cache_folder, content_of(input_name), quota_bytes),
+        path_of=catalogue.store.path,
+        sensors={camera: known.sensor(camera) for camera in {item.camera for item in items}},
+        transform=transform,
+        seed=seed,
+    )
+
+
+class _Cameras:
+    """What the catalogue knows of the cameras of items."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        items: Sequence[Item],
+        crop_offsets: Mapping[str, Place],
+        needs_defects: bool,
+    ) -> None:
+        self._catalogue = catalogue
+        self._items = items
+        self._crop_offsets = crop_offsets
+        self._needs_defects = needs_defects
+
+    def sensor(self, camera: CameraIdentity) -> SensorFacts:
+        """Return what patches need to know of a camera."""
+        items = [item for item in self._items if item.camera == camera]
+        with self._catalogue.reading() as session:
+            places = None
+            if self._needs_defects:
+                places = ledger_places(session, find_camera(session, camera))
+            defects = None if places is None else places.known
+            if items[0].role == "raw":
+                return SensorFacts(defects=defects)
+            corner = self._corner(session, camera, items)
+            obstacle = None
+            if self._needs_defects:
+                if any(_is_resized(session, part) for part in _parts(items)):
+                    obstacle = (
+                        "the camera resized its pictures, in which no defect has a place of its own"
+                    )
+                elif corner is None:
+                    obstacle = (
+                        "where its JPEG files lie on the sensor is not known: give crop_offsets"
+                    )
+            return SensorFacts(corner, defects, obstacle)
+
+    def _corner(
+        self, session: Session, camera: CameraIdentity, items: Sequence[Item]
+    ) -> Place | None:
+        if camera.serial in self._crop_offsets:
+            return self._crop_offsets[camera.serial]
+        store = self._catalogue.store
+        luma = read_jpeg_luma(store.path(items[0].sha256))
+        row = find_camera(session, camera)
+        if (row.height, row.width) == luma.shape:
+            return (0, 0)
+        pair = next((found for part in _parts(items) if (found := _raw_pair(session, part))), None)
+        if pair is None:
+            return None
+        jpeg_sha256, raw_sha256 = pair
+        frame = read_frame(store.path(raw_sha256))
+        return find_crop_offset(frame, read_jpeg_luma(store.path(jpeg_sha256)))
+
+
+def _parts(items: Sequence[Item]) -> Iterator[list[str]]:
+    """Yield the items' hashes, as many as a statement may name."""
+    for start in range(0, len(items), _ASKED_AT_ONCE):
+        yield [item.sha256 for item in items[start : start + _ASKED_AT_ONCE]]
+
+
+def _raw_pair(session: Session, sha256s: Sequence[str]) -> tuple[str, str] | None:
+    """Return a JPEG and the RAW file of the same shot."""
+    raw = aliased(Asset)
+    found = session.execute(
+        select(Asset.sha256, raw.sha256)
+        .join(raw, raw.shot_id == Asset.shot_id)
+        .where(Asset.sha256.in_(sha256s), raw.role == "raw")
+        .order_by(Asset.id)
+        .limit(1)
+    ).first()
+    return None if found is None else (found[0], found[1])
+
+
+def _is_resized(session: Session, sha256s: Sequence[str]) -> bool:
+    """Return whether an import found one of these files smaller than its camera's sensor."""
+    numbers = session.scalars(
+        select(Verdict.numbers)
+        .join(Asset, Asset.shot_id == Verdict.shot_id)
+        .where(Asset.sha256.in_(sha256s), Verdict.numbers.is_not(None))
+    )
+    return any("resized" in one for one in numbers if one is not None)
