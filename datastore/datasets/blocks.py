@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 from typing import Literal
 
 from datastore.datasets.errors import ConstraintError, LeakError, SpecError
 from datastore.datasets.items import Block, Item
-from datastore.datasets.spec import SceneShare, SceneShares, SessionShares
+from datastore.datasets.spec import DatasetSpec, SceneShare, SceneShares, SessionShares
 
 Part = Literal["train", "validation", "test"]
 
@@ -61,7 +62,29 @@ def seeded_order(names: Iterable[str], seed: int, purpose: str) -> list[str]:
     return sorted(set(names), key=rank)
 
 
-def _number_of(share: SceneShare, scenes: int) -> int:
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a repeated cross-validation: fold `index` of `k` in repeat `repeat`."""
+
+    k: int
+    repeat: int
+    index: int
+
+    @classmethod
+    def of(cls, spec: DatasetSpec) -> Fold | None:
+        """Return the fold that a specification chooses, None where it has none."""
+        if spec.folds is None or spec.fold is None:
+            return None
+        return cls(spec.folds.k, *divmod(spec.fold, spec.folds.k))
+
+    def deal(self, names: Iterable[str], seed: int, purpose: str) -> list[str]:
+        """Return the names of this fold: over all folds of a repeat each name comes once."""
+        order = seeded_order(names, seed, f"{purpose} fold of repeat {self.repeat}")
+        return order[self.index :: self.k]
+
+
+def number_of(share: SceneShare, scenes: int) -> int:
+    """Return how many of so many scenes a share asks for."""
     if isinstance(share, int):
         return share
     if isinstance(share, str):
@@ -69,22 +92,40 @@ def _number_of(share: SceneShare, scenes: int) -> int:
     return len(share)
 
 
-def split_scenes(scenes: Iterable[str], shares: SceneShares, seed: int) -> dict[str, Part]:
+def split_scenes(
+    scenes: Iterable[str], shares: SceneShares, seed: int, fold: Fold | None = None
+) -> dict[str, Part]:
     """Share out scenes, by name or in seeded order.
+
+    Parameters
+    ----------
+    scenes
+        Names.
+    shares
+        How many are for validation and for tests.
+    seed
+        Seed of the order.
+    fold
+        Where given, the tests are this fold's scenes.
 
     Raises
     ------
     SpecError
         If a named scene is not among them.
     ConstraintError
-        If no scene is left for train.
+        If no scene is left for train, or there are fewer than folds.
     """
     names = set(scenes)
     parts: dict[str, Part] = {}
-    demands: tuple[tuple[Part, SceneShare], ...] = (
-        ("test", shares.test),
-        ("validation", shares.validation),
-    )
+    demands: list[tuple[Part, SceneShare]] = [("validation", shares.validation)]
+    if fold is not None:
+        if len(names) < fold.k:
+            raise ConstraintError(
+                "same-scenes", f"{len(names)} scenes are in every class, too few for {fold.k} folds"
+            )
+        parts.update(dict.fromkeys(fold.deal(names, seed, "scene"), "test"))
+    elif shares.test is not None:
+        demands.insert(0, ("test", shares.test))
     for part, share in demands:
         for name in share if isinstance(share, tuple) else ():
             if name not in names:
@@ -92,12 +133,13 @@ def split_scenes(scenes: Iterable[str], shares: SceneShares, seed: int) -> dict[
                     f"blocks.scenes.{part}: no frames in every class show the scene {name};"
                     f" there are: {', '.join(sorted(names)) or 'none'}"
                 )
-            parts[name] = part
+            if fold is None or name not in parts:
+                parts[name] = part
     free = [name for name in seeded_order(names, seed, "scene") if name not in parts]
     for part, share in demands:
         if isinstance(share, tuple):
             continue
-        number = _number_of(share, len(names))
+        number = number_of(share, len(names))
         taken, free = free[:number], free[number:]
         if len(taken) < number:
             free = []
@@ -113,28 +155,40 @@ def split_scenes(scenes: Iterable[str], shares: SceneShares, seed: int) -> dict[
 
 
 def split_sessions(
-    sessions_of_class: Mapping[str, Iterable[str]], shares: SessionShares, seed: int
+    sessions_of_class: Mapping[str, Iterable[str]],
+    shares: SessionShares,
+    seed: int,
+    fold: Fold | None = None,
 ) -> dict[str, Part]:
-    """Share out the sessions of each class in seeded order.
+    """Share out the sessions of each class in seeded order; `fold` as for scenes.
 
     Raises
     ------
     ConstraintError
-        If a class has no session left for train.
+        If a class has no session left for train, or fewer than folds.
     """
     parts: dict[str, Part] = {}
     for class_name, sessions in sessions_of_class.items():
         ordered = seeded_order(sessions, seed, "session")
-        held_out = shares.test + shares.validation
-        if len(ordered) <= held_out:
+        if fold is None:
+            tests = ordered[: shares.test]
+        else:
+            if len(ordered) < fold.k:
+                raise ConstraintError(
+                    "replicated-sessions",
+                    f"class {class_name} has {len(ordered)} sessions, too few for {fold.k} folds",
+                )
+            tests = fold.deal(ordered, seed, "session")
+        parts.update(dict.fromkeys(tests, "test"))
+        rest = [session for session in ordered if session not in parts]
+        if len(rest) <= shares.validation:
             raise ConstraintError(
                 "replicated-sessions",
-                f"class {class_name} has {len(ordered)} sessions; {shares.test} for test and"
+                f"class {class_name} has {len(ordered)} sessions; {len(tests)} for test and"
                 f" {shares.validation} for validation leave none for train",
             )
-        parts.update(dict.fromkeys(ordered[: shares.test], "test"))
-        parts.update(dict.fromkeys(ordered[shares.test : held_out], "validation"))
-        parts.update(dict.fromkeys(ordered[held_out:], "train"))
+        parts.update(dict.fromkeys(rest[: shares.validation], "validation"))
+        parts.update(dict.fromkeys(rest[shares.validation :], "train"))
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from datastore.errors import DatastoreError, RequestError
@@ -21,6 +22,22 @@ class ConstraintError(RequestError):
 
 class LeakError(RequestError):
     """Something that must be unseen (a scene, a session, a file) also occurs in training."""
+
+
+class AuditFailedError(RequestError):
+    """The audit of a dataset failed and nobody forced it; the message names the rules.
+
+    `rules` are their names.
+    """
+
+    def __init__(self, name: str, rules: Sequence[tuple[str, str]]) -> None:
+        told = "\n".join(f"  {rule}: {sentence}" for rule, sentence in rules)
+        super().__init__(
+            f"the dataset {name} fails its audit and was not frozen:\n{told}\n"
+            "mend the selection, or freeze it all the same with --force REASON, which the dataset"
+            " and every report on it will say"
+        )
+        self.rules = tuple(rule for rule, _ in rules)
 
 
 class UnknownDatasetError(RequestError):

@@ -39,12 +39,23 @@ class ClassBounds(Portable):
     timeslots: Annotated[tuple[TimeslotBounds, ...], Field(min_length=1)]
 
 
+class Forced(Portable):
+    """That a dataset was frozen against its audit: the rules that it failed, and why all the same.
+
+    Part of the manifest, so that it says so for ever.
+    """
+
+    reason: Annotated[str, Field(min_length=1)]
+    failed: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Header(Portable):
     """First line of a manifest: what was asked for, and what was proved about the items.
 
-    `uncontrolled` is true where content could not be controlled (natural frames); `simulated`
-    where any camera is simulated; `parent` is the version that the dataset was drawn from or
-    continues; `disjoint` counts what was compared to prove that the blocks do not leak.
+    `forced` is there only where the audit failed. `uncontrolled` is true where content could not be
+    controlled (natural frames); `simulated` where any camera is simulated; `parent` is the version
+    that the dataset was drawn from or continues; `disjoint` counts what was compared to prove that
+    the blocks do not leak.
     """
 
     format: Literal["agetrace-dataset"] = "agetrace-dataset"
@@ -62,6 +73,7 @@ class Header(Portable):
     disjoint: dict[str, StrictInt]
     parent: Sha256 | None
     items: StrictInt
+    forced: Forced | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -86,6 +98,27 @@ class Manifest:
     def block(self, *names: str) -> tuple[Item, ...]:
         """Return the items of one or more blocks, in the manifest's order."""
         return tuple(item for item in self.items if item.block in names)
+
+    @property
+    def unforced_version(self) -> str:
+        """The version of the same selection unforced, under which it is audited."""
+        if self.header.forced is None:
+            return self.version
+        digest = hashlib.sha256(_header_line(self.header.model_copy(update={"forced": None})))
+        digest.update(self.content[self.content.index(b"\n") :])
+        return digest.hexdigest()
+
+    def forced(self, reason: str, failed: Sequence[str]) -> Manifest:
+        """Return the manifest that says that it was frozen against its audit, and why."""
+        forced = Forced(reason=reason, failed=tuple(failed))
+        header = self.header.model_copy(update={"forced": forced})
+        content = _header_line(header) + self.content[self.content.index(b"\n") :]
+        return Manifest(hashlib.sha256(content).hexdigest(), header, self.items, content)
+
+
+def _header_line(header: Header) -> bytes:
+    # without the field where nobody forced it, as in manifests from before there was one
+    return canonical_json(header.model_dump(exclude=None if header.forced else {"forced"}))
 
 
 def specification_document(spec: Spec) -> dict[str, Any]:
@@ -141,7 +174,7 @@ def make_manifest(
         parent=spec.parent,
         items=len(ordered),
     )
-    lines = [canonical_json(header.model_dump())]
+    lines = [_header_line(header)]
     lines += map(item_writer(), ordered)
     content = b"\n".join(lines) + b"\n"
     version = hashlib.sha256(content).hexdigest()
@@ -178,6 +211,8 @@ def read_manifest(content: bytes, version: str | None = None) -> Manifest:
             items.append(read_item(number, line))
     except ValidationError as error:
         raise ManifestError(f"manifest line {number}: {describe_problems(error)}") from None
+    if _header_line(header) != lines[0]:
+        raise ManifestError("manifest line 1: not in canonical form")
     _prove_again(header, items)
     return Manifest(found, header, tuple(items), content)
 
@@ -201,5 +236,5 @@ def _prove_again(header: Header, items: list[Item]) -> None:
         raise ManifestError(f"the manifest breaks its own rules: {error}") from None
     except ValidationError as error:
         raise ManifestError(f"the manifest holds no valid dataset: {error}") from None
-    if rebuilt.header != header:
+    if rebuilt.header != header.model_copy(update={"forced": None}):
         raise ManifestError("the manifest's header does not agree with its items")

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from datastore.datasets.errors import SpecError
+from datastore.datasets.patch_spec import PatchSpec
 from datastore.descriptions import Name, describe_problems
 
 ConstraintName = Literal[
@@ -93,11 +94,40 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+PRESETS: dict[str, tuple[tuple[str, str], ...]] = {
+    "ntif-1-5-vs-21-25": (("1-5", "1-5"), ("21-25", "21-25")),
+    "ntif-five-class": tuple(
+        (f"{first}-{first + 4}", f"{first}-{first + 4}") for first in range(1, 26, 5)
+    ),
+}
+"""Classes of published tasks, by name: label and timeslots (NTIF: Ahmed et al., CoDIT 2020)."""
+
+_RANGE = re.compile(r"\s*(-?[0-9]+)\s*(?:-\s*(-?[0-9]+)\s*)?")
+_MOST_TIMESLOTS = 10_000
+
+
+def _ordinals(value: Any) -> Any:
+    """Read timeslots from text such as `1-5, 8`."""
+    if not isinstance(value, str):
+        return value
+    ordinals: list[int] = []
+    for part in value.split(","):
+        match = _RANGE.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part.strip()!r} is no range of timeslots; write for example 1-5, 8")
+        first = int(match[1])
+        last = first if match[2] is None else int(match[2])
+        if last < first or last - first >= _MOST_TIMESLOTS:
+            raise ValueError(f"{part.strip()!r} does not run from a lower to a higher timeslot")
+        ordinals += range(first, last + 1)
+    return tuple(ordinals)
+
+
 class ClassSpec(_Strict):
-    """A label and the timeslots that it stands for."""
+    """A label and the timeslots that it stands for, as a list or as text such as `1-5, 8`."""
 
     name: Name
-    timeslots: Annotated[tuple[int, ...], Field(min_length=1)]
+    timeslots: Annotated[tuple[int, ...], BeforeValidator(_ordinals), Field(min_length=1)]
 
     @field_validator("timeslots")
     @classmethod
@@ -108,17 +138,23 @@ class ClassSpec(_Strict):
 
 
 class SceneShares(_Strict):
-    """How many scenes go to validation and to the tests: a count, a fraction, or their names."""
+    """How many scenes go to validation and to the tests: a count, a fraction, or their names.
+
+    `test` is left out where folds say it.
+    """
 
     validation: SceneShare = 0
-    test: SceneShare
+    test: SceneShare | None = None
 
 
 class SessionShares(_Strict):
-    """How many sessions of each class go to validation and to the tests; the rest is train."""
+    """How many sessions of each class go to validation and to the tests; the rest is train.
+
+    `test` is left out where folds say it.
+    """
 
     validation: Annotated[int, Field(ge=0, strict=True)] = 0
-    test: Annotated[int, Field(ge=1, strict=True)]
+    test: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
 class BlocksSpec(_Strict):
@@ -126,6 +162,22 @@ class BlocksSpec(_Strict):
 
     scenes: SceneShares | None = None
     sessions_per_class: SessionShares
+
+
+class FoldsSpec(_Strict):
+    """A repeated two-way cross-validation: as many datasets as `k` times `repeats`.
+
+    Scenes are dealt into `k` folds and the sessions of each class, too; fold i is tested on its own
+    scenes and sessions. Each repeat deals anew.
+    """
+
+    k: Annotated[int, Field(ge=2, le=100, strict=True)]
+    repeats: Annotated[int, Field(ge=1, le=100, strict=True)] = 1
+
+    @property
+    def number(self) -> int:
+        """How many folds there are in all."""
+        return self.k * self.repeats
 
 
 class Waiver(_Strict):
@@ -161,8 +213,12 @@ class _Waivable(_Strict):
 class DatasetSpec(_Waivable):
     """What to select from the catalogue, which constraints may be broken, how to split.
 
-    `exposures` are rational strings of seconds. `parent` is the version of the dataset that this
-    one continues, for lineage only.
+    `exposures` are rational strings of seconds. `classes` may be the name of a preset. With `folds`
+    a specification stands for that many datasets, of which `fold` chooses one. Of `splits`
+    seeded ways to share scenes and sessions out, the one that keeps most frames is taken (one way
+    where it is not given). `patches` says
+    what networks see of each frame, and selects nothing. `parent` is the version of the dataset
+    that this one continues, for lineage only.
     """
 
     scheme: Text
@@ -175,6 +231,10 @@ class DatasetSpec(_Waivable):
     exposures: tuple[Exposure, ...] | None = None
     scenes: tuple[Text, ...] | None = None
     blocks: BlocksSpec
+    folds: FoldsSpec | None = None
+    fold: Annotated[int, Field(ge=0, strict=True)] | None = None
+    splits: Annotated[int, Field(ge=1, le=1000, strict=True)] | None = None
+    patches: PatchSpec | None = None
     parent: Text | None = None
 
     @field_validator("cameras", "isos", "exposures", "scenes")
@@ -187,6 +247,15 @@ class DatasetSpec(_Waivable):
         if len(set(values)) != len(values):
             raise ValueError("a value is named twice")
         return tuple(sorted(values))
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value not in PRESETS:
+            raise ValueError(f"there is no preset {value!r}; there are {', '.join(PRESETS)}")
+        return [{"name": f"slots-{name}", "timeslots": slots} for name, slots in PRESETS[value]]
 
     @field_validator("classes")
     @classmethod
@@ -203,6 +272,7 @@ class DatasetSpec(_Waivable):
     def _consistent(self) -> Self:
         if self.input is not None and not self.input.startswith(self.role):
             raise ValueError(f"input {self.input} cannot be made from role {self.role}")
+        self._require_folds()
         if self.kind == "natural":
             if self.blocks.scenes is not None or self.scenes is not None:
                 raise ValueError("natural frames have no scenes: leave out scenes, blocks.scenes")
@@ -221,6 +291,34 @@ class DatasetSpec(_Waivable):
             if both:
                 raise ValueError(f"blocks.scenes: {both[0]} is in validation and in test")
         return self
+
+    def _require_folds(self) -> None:
+        shares = [("sessions_per_class", self.blocks.sessions_per_class.test)]
+        if self.blocks.scenes is not None:
+            shares.append(("scenes", self.blocks.scenes.test))  # type: ignore[arg-type]
+        for name, test in shares:
+            if self.folds is None and test is None:
+                raise ValueError(f"blocks.{name}.test is missing: say how many are for tests")
+            if self.folds is not None and test is not None:
+                raise ValueError(f"blocks.{name}.test: folds say what is tested: leave it out")
+        if self.folds is None and self.fold is not None:
+            raise ValueError("fold: there are no folds to choose from; give folds, too")
+        if self.folds is not None and self.fold is not None and self.fold >= self.folds.number:
+            raise ValueError(f"fold: there are folds 0 to {self.folds.number - 1} only")
+
+    def of_fold(self, fold: int) -> DatasetSpec:
+        """Return the specification of one fold, named `NAME-fold-01` and so on.
+
+        Raises
+        ------
+        SpecError
+            If there is no such fold.
+        """
+        if self.folds is None or not 0 <= fold < self.folds.number:
+            raise SpecError(f"fold: dataset {self.name} has no fold {fold}")
+        width = max(2, len(str(self.folds.number)))
+        name = f"{self.name}-fold-{fold + 1:0{width}d}"
+        return self.model_copy(update={"name": name, "fold": fold})
 
 
 class OwnScenesSpec(_Waivable):
