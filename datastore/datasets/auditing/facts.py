@@ -67,6 +67,8 @@ class ItemFacts:
         Which items have one, shape (items,).
     natural
         Whether the content is uncontrolled.
+    assets
+        sha256 of each item; empty for facts of no files, whose items go by their place.
     """
 
     manifest_version: str
@@ -84,6 +86,7 @@ class ItemFacts:
     hashes: NDArray[np.uint64]
     hashed: NDArray[np.bool_]
     natural: bool
+    assets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
