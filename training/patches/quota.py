@@ -55,7 +55,7 @@ class FrameFolder:
 
     @contextlib.contextmanager
     def room(self, size: int) -> Iterator[BinaryIO | None]:
-        """Give a locked, empty file that may grow by ``size`` bytes; None where there is no room.
+        """Give a locked file of ``size`` bytes to write to; None where there is no room.
 
         There is no room when the frames that processes have mapped fill the quota. The file is
         removed at the end unless it got a name by then.
@@ -82,15 +82,16 @@ class FrameFolder:
                 Path(file.name).unlink(missing_ok=True)
 
     def used_bytes(self) -> int:
-        """Count the bytes of all entries and unfinished files."""
-        return sum(facts.st_size for _, facts in self._files())
+        """Count the bytes of all entries and unfinished files, while nobody takes more."""
+        with self._locked("account"):
+            return self._counted()
 
     def _opened(self, size: int) -> BinaryIO | None:
         used = self._accounted()
         quota = self.quota_bytes
         if used is None or not self._has_counted or (quota is not None and used + size > quota):
             self._sweep()
-            used = self.used_bytes()
+            used = self._counted()
             self._has_counted = True
         if quota is not None and used + size > quota:
             used -= self._evict(used + size - int(quota * _KEPT_SHARE))
@@ -101,6 +102,8 @@ class FrameFolder:
         self._partial.mkdir(parents=True, exist_ok=True)
         file = (self._partial / uuid.uuid4().hex).open("x+b")
         fcntl.flock(file, fcntl.LOCK_EX)
+        # whoever counts meanwhile finds all that it will take
+        file.truncate(size)
         return file
 
     def _evict(self, wanted: int) -> int:
@@ -119,10 +122,16 @@ class FrameFolder:
         for path in self._partial.glob("*"):
             _remove_unused(path)
 
+    def _counted(self) -> int:
+        # a file that is finished meanwhile is found twice rather than not at all
+        sizes = {facts.st_ino: facts.st_size for _, facts in self._files()}
+        return sum(sizes.values())
+
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for path in (*self._entries.glob("??/*.frame"), *self._partial.glob("*")):
-            with contextlib.suppress(FileNotFoundError):
-                yield path, path.stat()
+        for folder, pattern in ((self._partial, "*"), (self._entries, "??/*.frame")):
+            for path in folder.glob(pattern):
+                with contextlib.suppress(FileNotFoundError):
+                    yield path, path.stat()
 
     def _accounted(self) -> int | None:
         try:
