@@ -39,7 +39,8 @@ def lit_mosaic(seed: int) -> NDArray[np.uint16]:
     signal[0::2, 0::2] *= 0.6
     signal[1::2, 1::2] *= 0.7
     noisy = 512 + generator.poisson(signal * 4) / 4 + generator.normal(0, 3, signal.shape)
-    return np.clip(np.round(noisy), 0, 4095).astype(np.uint16)
+    mosaic: NDArray[np.uint16] = np.clip(np.round(noisy), 0, 4095).astype(np.uint16)
+    return mosaic
 
 
 def picture_of(mosaic: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -143,8 +144,9 @@ class _SizedFrameWriter(FrameWriter):
         self._sensor = sensor
 
     def _camera(self, camera: CameraIdentity) -> Camera:
+        is_new = camera not in self._cameras
         row = super()._camera(camera)
-        if row.id is None:
+        if is_new:
             row.height, row.width = self._sensor
         return row
 
