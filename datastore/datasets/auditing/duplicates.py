@@ -49,8 +49,8 @@ def find_duplicates(facts: ItemFacts, bits: int) -> Duplicates:
     -------
     Duplicates
         `compared` counts pairs of frames, `without_hash` frames of the blocks concerned. The
-        examples are the nearest pair of every two scenes (of natural frames: of every two
-        sessions), nearest first, by their sha256.
+        examples are test frames with the nearest frame that they look like, one for every two
+        scenes (of natural frames: every two sessions), nearest first, by their sha256.
     """
     against = _AGAINST_NATURAL if facts.natural else _AGAINST
     concerned = {*against, *(block for blocks in against.values() for block in blocks)}

@@ -14,6 +14,7 @@ from datastore.canonical import canonical_json
 from datastore.catalogue import Catalogue
 from datastore.datasets.auditing.audit import DEFINITION
 from datastore.datasets.auditing.report import AuditReport
+from datastore.locks import lock_until_commit
 from datastore.tables import Asset, DatasetAudit
 
 
@@ -66,6 +67,8 @@ def record_audit(catalogue: Catalogue, report: AuditReport, at: datetime) -> int
     rules = {rule.rule: rule.verdict for rule in report.rules}
     stored = catalogue.store.put_bytes(canonical_json(report.to_json()))
     with catalogue.writing() as session:
+        # two that audit at once find the same, and its file is one asset
+        lock_until_commit(session, "dataset_audit")
         row = DatasetAudit(
             manifest_version=report.manifest_version,
             verdict=report.verdict,
