@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,9 @@ def jpeg_of(picture: NDArray[np.uint8]) -> bytes:
     return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality=92))
 
 
-def fill_with_raw_files(catalogue: Catalogue) -> tuple[Manifest, dict[str, NDArray[np.uint16]]]:
+def fill_with_raw_files(
+    catalogue: Catalogue, **specified: Any
+) -> tuple[Manifest, dict[str, NDArray[np.uint16]]]:
     """Add a dataset of RAW files; return its manifest, and the mosaics by hash."""
     mosaics, frames = {}, []
     for seed, frame in enumerate(make_frames(exposures=("1/2",), scenes=SCENES)):
@@ -65,7 +68,7 @@ def fill_with_raw_files(catalogue: Catalogue) -> tuple[Manifest, dict[str, NDArr
         mosaics[sha256] = mosaic
         frames.append(replace(frame, sha256=sha256))
     _fill(catalogue, frames, (ROWS, COLUMNS))
-    return freeze_frames(_spec(), frames), mosaics
+    return freeze_frames(_spec(**specified), frames), mosaics
 
 
 def fill_with_pictures(
@@ -159,11 +162,11 @@ def _fill(catalogue: Catalogue, frames: Sequence[Frame], sensor: tuple[int, int]
             writer.write(frame)
 
 
-def _spec(role: str = "raw") -> DatasetSpec:
+def _spec(**specified: Any) -> DatasetSpec:
     return dataset_spec(
-        role=role,
         blocks={
             "scenes": {"validation": 1, "test": 1},
             "sessions_per_class": {"validation": 1, "test": 1},
         },
+        **specified,
     )

@@ -279,6 +279,27 @@ def test_the_input_must_suit_the_files(catalogue: Catalogue, tmp_path: Path) -> 
         )  # fmt: skip
 
 
+def test_the_dataset_may_say_which_patches_and_which_input(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    manifest, _ = fill_with_raw_files(
+        catalogue, input="raw-planes", patches={"kind": "grid", "size": 64, "count": 3}
+    )
+    source = open_patches(catalogue, manifest, cache_folder=tmp_path / "cache")
+    assert source.batch(np.arange(4)).pixels.shape == (4, 4, 32, 32)
+    assert len(source) == 3 * len(manifest.block("train"))
+
+
+def test_somebody_must_say_which_patches_and_which_input(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    manifest, _ = fill_with_raw_files(catalogue)
+    with pytest.raises(PatchError, match="does not say which patches"):
+        open_patches(catalogue, manifest, input_name="raw-mosaic", cache_folder=tmp_path)
+    with pytest.raises(PatchError, match="does not say which input"):
+        open_patches(catalogue, manifest, patches=TILES, cache_folder=tmp_path)
+
+
 def test_a_cached_dataset_needs_its_files_no_more(catalogue: Catalogue, tmp_path: Path) -> None:
     manifest, _ = fill_with_raw_files(catalogue)
 

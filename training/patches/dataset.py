@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.patches.errors import PatchError
-from training.patches.order import epoch_order
+from training.patches.order import epoch_order, patches_of_rank
 from training.patches.prefetch import prefetched
 from training.patches.source import PatchArrays, PatchSource
 
@@ -123,7 +123,7 @@ class PatchLoader:
         self._dataset = dataset
         self._batch_size = batch_size
         self._order = {"seed": seed, "rank": rank, "world": world}
-        self._patches = len(epoch_order(len(dataset), seed, 0, rank, world))
+        self._patches = patches_of_rank(len(dataset), rank, world)
         self.epoch = 0
         self.position = 0
         """Patches of the epoch that were yielded."""
@@ -166,5 +166,5 @@ class PatchLoader:
         return {
             **self._order,
             "batch_size": self._batch_size,
-            "patches": self._dataset.source.identity(),
+            "patches": self._dataset.source.identity,
         }

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from datastore.catalogue import Catalogue
 from datastore.datasets.items import CameraIdentity, Item
-from datastore.datasets.manifest import Manifest
+from datastore.datasets.manifest import Header, Manifest
 from datastore.datasets.patch_spec import PatchSpec
 from datastore.frames import read_frame, read_jpeg_luma
 from datastore.tables import Asset, Verdict
@@ -18,7 +18,7 @@ from training.defects.ledger_places import find_camera, ledger_places
 from training.patches.cache import FrameCache
 from training.patches.crop_offset import find_crop_offset
 from training.patches.errors import PatchError
-from training.patches.inputs import InputName, Transform, content_of
+from training.patches.inputs import INPUTS, InputName, Transform, content_of
 from training.patches.source import PatchSource, Place, SensorFacts
 
 _ASKED_AT_ONCE = 500
@@ -29,8 +29,8 @@ def open_patches(
     manifest: Manifest,
     *,
     blocks: Sequence[str] = ("train",),
-    patches: PatchSpec,
-    input_name: InputName,
+    patches: PatchSpec | None = None,
+    input_name: InputName | None = None,
     cache_folder: Path,
     quota_bytes: int | None = None,
     transform: Transform = "linear",
@@ -48,9 +48,9 @@ def open_patches(
     blocks
         Whose items, in the manifest's order.
     patches
-        Which patches.
+        Which patches; those that the dataset's specification names by default.
     input_name
-        What the network sees; of mosaics for datasets of RAW files, else of JPEG files.
+        What the network sees; the specification's input by default.
     cache_folder
         Decoded frames, on a disk of this host; several datasets and processes may share it.
     quota_bytes
@@ -67,13 +67,14 @@ def open_patches(
     Raises
     ------
     PatchError
-        When the input does not suit the dataset, a block has no items, or the frames cannot give
-        such patches.
+        When nobody says which patches or which input, the input does not suit the dataset, its
+        blocks have no items, or the frames cannot give such patches.
     """
     items = manifest.block(*blocks)
     header = manifest.header
     if not items:
         raise PatchError(f"dataset {header.name}: no items in {', '.join(blocks) or 'no block'}")
+    patches, input_name = patches or _own_patches(header), input_name or _own_input(header)
     if (header.role == "raw") != input_name.startswith("raw-"):
         raise PatchError(
             f"dataset {header.name} is of {header.role} files, which give no {input_name}"
@@ -91,6 +92,21 @@ def open_patches(
         transform=transform,
         seed=seed,
     )
+
+
+def _own_patches(header: Header) -> PatchSpec:
+    found = header.specification.get("patches")
+    if found is None:
+        raise PatchError(f"dataset {header.name} does not say which patches: give some")
+    return PatchSpec.model_validate(found)
+
+
+def _own_input(header: Header) -> InputName:
+    found = header.specification.get("input")
+    for name in INPUTS:
+        if name == found:
+            return name
+    raise PatchError(f"dataset {header.name} does not say which input: give one")
 
 
 class _Cameras:

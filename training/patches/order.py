@@ -17,6 +17,19 @@ _FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
 
 
+def patches_of_rank(patches: int, rank: int, world: int) -> int:
+    """Return how many of the patches one process sees in an epoch.
+
+    Raises
+    ------
+    PatchError
+        When there is no such rank.
+    """
+    if not 0 <= rank < world:
+        raise PatchError(f"rank {rank} of {world} processes: ranks count from 0")
+    return len(range(rank, patches, world))
+
+
 def epoch_order(
     patches: int, seed: int, epoch: int, rank: int = 0, world: int = 1
 ) -> NDArray[np.int64]:
@@ -43,8 +56,7 @@ def epoch_order(
     PatchError
         When there is no such rank.
     """
-    if not 0 <= rank < world:
-        raise PatchError(f"rank {rank} of {world} processes: ranks count from 0")
+    patches_of_rank(patches, rank, world)
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER, epoch)))
     return generator.permutation(patches)[rank::world]
 

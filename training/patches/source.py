@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,7 @@ class PatchSource:
         """Return the number of patches of an epoch."""
         return int(self._ends[-1])
 
+    @cached_property
     def identity(self) -> str:
         """Return a hash of what decides the patches: items, places, input, transform and seed."""
         facts = [
