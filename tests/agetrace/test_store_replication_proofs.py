@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from agetrace.settings import load_home
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
+from datastore.errors import StoreUnavailableError
 from datastore.store import LocalStore
+from datastore.stores.protocol import AssetStore
 from datastore.tables import Asset, AssetLocation, Store
 from tests.support.catalogue_rows import NOW
 from tests.support.command_line import CommandLine
@@ -85,9 +87,21 @@ def require_true_rows(home: CommandLine, name: str) -> int:
     files = {found.sha256 for found in store.names()}
     assert rows <= files, "a row speaks of a file that is not there"
     for sha256 in files:
-        with store.open(sha256) as file:
-            assert file.read() == own.read_bytes(sha256)
+        assert read_patiently(store, sha256) == own.read_bytes(sha256)
     return len(files - rows)
+
+
+def read_patiently(store: AssetStore, sha256: str) -> bytes:
+    """Read a file of a server that may still be finding its volumes after a start."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with store.open(sha256) as file:
+                return file.read()
+        except StoreUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
 def start(home: CommandLine) -> subprocess.Popen[str]:
