@@ -84,7 +84,7 @@ def show(
     """
     from collections import Counter
 
-    from datastore.datasets.freeze import load
+    from datastore.datasets.loading import load
 
     with catalogue_of(context) as (_, catalogue):
         manifest = load(catalogue, dataset)

@@ -221,7 +221,7 @@ class _Request:
         self, catalogue: Catalogue, default_scheme: str | None
     ) -> SelectionSource | DatasetSource:
         """Find the shots or the dataset."""
-        from datastore.datasets.freeze import load
+        from datastore.datasets.loading import load
         from datastore.exporting import DatasetSource, SelectionSource
 
         if self._dataset is not None:

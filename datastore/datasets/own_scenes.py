@@ -13,7 +13,8 @@ from datastore.datasets.blocks import seeded_order
 from datastore.datasets.errors import ConstraintError, LeakError, SpecError
 from datastore.datasets.items import Block, Frame, Item, content_order
 from datastore.datasets.manifest import Manifest
-from datastore.datasets.solver import Selection, match_frames
+from datastore.datasets.matching import match_frames
+from datastore.datasets.solver import Selection
 from datastore.datasets.spec import OwnScenesSpec
 
 _DRAWN: tuple[tuple[Block, Block], ...] = (

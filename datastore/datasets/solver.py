@@ -2,94 +2,69 @@
 
 Frames are matched rather than whole scenes or sessions dropped: within a camera and a block, every
 combination of scene and settings keeps as many frames in each class as the class with the fewest
-has. For a given split that is the largest selection with equal counts.
+has. For a given split that is the largest selection with equal counts; how much another split could
+keep is bounded.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import count
 
-from datastore.datasets.blocks import (
-    Part,
-    block_of,
-    seeded_order,
-    split_scenes,
-    split_sessions,
-)
-from datastore.datasets.constraints import match_key
+import numpy as np
+
+from datastore.datasets.blocks import number_of
+from datastore.datasets.bound import upper_bound
+from datastore.datasets.columns import Codes, Columns, Mask, combined, counts_by
 from datastore.datasets.errors import ConstraintError, SpecError
 from datastore.datasets.items import (
-    TEST_BLOCKS,
-    Block,
-    CameraIdentity,
+    BLOCKS,
     Frame,
     Item,
-    TimeslotBounds,
     content_order,
 )
+from datastore.datasets.labels import Labels
 from datastore.datasets.manifest import ClassBounds
 from datastore.datasets.spec import DatasetSpec
-
-
-@dataclass
-class LeftOut:
-    """How many frames were left out, by reason."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def keep(self, frames: Iterable[Frame], rule: Callable[[Frame], bool], why: str) -> list[Frame]:
-        """Return the frames that pass the rule, counting the others under `why`."""
-        kept = []
-        for frame in frames:
-            if rule(frame):
-                kept.append(frame)
-            else:
-                self.counts[why] += 1
-        return kept
+from datastore.datasets.splitting import Split, split_frames
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The items of a dataset, and what was left out of it and why."""
+    """The items of a dataset, and what was left out of it and why.
+
+    `bound` is what no way to share scenes and sessions out could exceed; None where nothing was
+    shared out.
+    """
 
     items: tuple[Item, ...]
     left_out: dict[str, int]
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """Look-up of a time's class and timeslot."""
-
-    classes: Sequence[ClassBounds]
+    bound: int | None = None
 
     @property
-    def names(self) -> list[str]:
-        return [one.name for one in self.classes]
+    def gap(self) -> float | None:
+        """Share of the bound that is missing: 0 where no other split can keep more."""
+        return None if not self.bound else 1 - len(self.items) / self.bound
 
-    def find(self, at: datetime) -> tuple[str, TimeslotBounds] | None:
-        """Return the class and timeslot that hold a time."""
-        for one in self.classes:
-            for timeslot in one.timeslots:
-                if timeslot.starts_at <= at < timeslot.ends_at:
-                    return one.name, timeslot
-        return None
 
-    def class_of(self, frame: Frame) -> str:
-        """Return the class of a frame that is known to have one."""
-        found = self.find(frame.triggered_at)
-        assert found is not None
-        return found[0]
+@dataclass
+class _Pool:
+    """The frames that are still in, and how many were left out, by reason."""
 
-    def label(self, frame: Frame, block: Block) -> Item:
-        """Return the frame as an item of a block."""
-        found = self.find(frame.triggered_at)
-        assert found is not None
-        name, timeslot = found
-        return Item.of(frame, class_name=name, timeslot=timeslot, block=block)
+    columns: Columns
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def keep(self, mask: Mask, why: str) -> None:
+        """Go on with the frames of a mask, counting the others under `why`."""
+        lost = int((~mask).sum())
+        if lost:
+            self.left_out[why] += lost
+            self.columns = self.columns.only(mask)
+
+    def mask(self, rule: Iterable[bool]) -> Mask:
+        """Return what a rule says of each frame."""
+        return np.fromiter(rule, np.bool_, len(self.columns))
 
 
 def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Frame]) -> Selection:
@@ -113,88 +88,113 @@ def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Fr
     SpecError
         If a camera has no usable frame, or a scene that the blocks name is not there.
     """
-    left_out = LeftOut()
-    labels = _Labels(classes)
-    pool = _eligible(spec, labels, list(frames), left_out)
-    _require_cameras(spec, pool, left_out)
+    labels = Labels(classes)
+    ordered = sorted(frames, key=content_order)
+    pool = _Pool(Columns(ordered, labels.find(ordered)[0], len(classes)))
+    _keep_eligible(spec, pool)
+    if "one-pipeline" not in spec.waived:
+        _keep_one_firmware(spec, labels, pool)
+    _require_cameras(spec, pool)
     _refuse_simulated_mix(spec, pool)
-    for constraint, key in _presence_rules(spec):
-        pool = _present_everywhere(pool, labels, key, constraint, left_out)
-    blocks = _cross(spec, labels, pool, left_out)
+    _keep_shared(spec, labels, pool)
+    best: Split | None = None
+    failure: Exception | None = None
+    for number in range(spec.splits or 1):
+        try:
+            split = split_frames(spec, labels, pool.columns, number)
+        except (ConstraintError, SpecError) as error:
+            failure = failure or error
+            continue
+        if best is None or int(split.kept.sum()) > int(best.kept.sum()):
+            best = split
+    if best is None:
+        assert failure is not None
+        raise failure
+    scenes = spec.blocks.scenes
+    held = 0
+    if scenes is not None:
+        held = number_of(scenes.validation, len(pool.columns.scene_units[1]))
+    left_out = +(pool.left_out + best.left_out)
     return Selection(
-        tuple(sorted(_match_blocks(spec, labels, blocks, left_out), key=content_order)),
-        dict(sorted(left_out.counts.items())),
+        _items(labels, pool.columns, best),
+        dict(sorted(left_out.items())),
+        upper_bound(spec, pool.columns, held),
     )
 
 
-def _eligible(
-    spec: DatasetSpec, labels: _Labels, frames: list[Frame], left_out: LeftOut
-) -> list[Frame]:
-    """Apply what can be judged frame by frame: filters, labels, verdicts, then firmware."""
+def _keep_eligible(spec: DatasetSpec, pool: _Pool) -> None:
+    """Apply what can be judged frame by frame: labels, filters, scenes, verdicts, sessions."""
     scenes, isos, exposures = spec.scenes, spec.isos, spec.exposures
-    pool = left_out.keep(
-        frames, lambda f: labels.find(f.triggered_at) is not None, "outside every class's timeslots"
-    )
-    pool = left_out.keep(
-        pool,
-        lambda f: (
+    pool.keep(pool.columns.classes >= 0, "outside every class's timeslots")
+    pool.keep(
+        pool.mask(
             (scenes is None or f.scene_unit in scenes)
             and (isos is None or f.iso in isos)
             and (exposures is None or f.exposure in exposures)
+            for f in pool.columns.frames
         ),
         "outside the filters",
     )
     if spec.kind != "natural":
-        pool = left_out.keep(pool, lambda f: f.scene is not None, "without a scene")
+        pool.keep(pool.mask(f.scene is not None for f in pool.columns.frames), "without a scene")
     if "accepted-only" not in spec.waived:
-        judged = left_out.keep(
-            pool, lambda f: f.verdict == "accepted", "accepted-only: not accepted"
-        )
-        if pool and not judged:
-            raise ConstraintError("accepted-only", f"none of {len(pool)} frames is accepted")
-        pool = judged
-    classes_of_session: dict[str, set[str]] = defaultdict(set)
-    for frame in pool:
-        classes_of_session[frame.session_unit].add(labels.class_of(frame))
-    pool = left_out.keep(
-        pool, lambda f: len(classes_of_session[f.session_unit]) == 1, "session in two classes"
-    )
-    return pool if "one-pipeline" in spec.waived else _one_firmware(pool, labels, left_out)
+        accepted = pool.mask(f.verdict == "accepted" for f in pool.columns.frames)
+        if len(accepted) and not accepted.any():
+            raise ConstraintError("accepted-only", f"none of {len(accepted)} frames is accepted")
+        pool.keep(accepted, "accepted-only: not accepted")
+    if len(pool.columns):
+        sessions, _ = pool.columns.session_units
+        seen = counts_by(sessions, pool.columns.classes, pool.columns.number) > 0
+        pool.keep(seen.sum(axis=1)[sessions] == 1, "session in two classes")
 
 
-def _one_firmware(pool: list[Frame], labels: _Labels, left_out: LeftOut) -> list[Frame]:
-    """Keep, per camera, the firmware that is in every class and has the most frames."""
-    tally: dict[CameraIdentity, dict[str | None, Counter[str]]] = defaultdict(
-        lambda: defaultdict(Counter)
-    )
-    for frame in pool:
-        tally[frame.camera][frame.firmware][labels.class_of(frame)] += 1
-    chosen: dict[CameraIdentity, str | None] = {}
-    for camera, by_firmware in tally.items():
-        complete = [
-            (-min(counts.values()), -counts.total(), firmware or "", firmware)
-            for firmware, counts in by_firmware.items()
-            if set(counts) == set(labels.names)
-        ]
+def _keep_one_firmware(spec: DatasetSpec, labels: Labels, pool: _Pool) -> None:
+    """Keep, per camera, the firmware in every class whose matched frames are the most."""
+    columns = pool.columns
+    if not len(columns):
+        return
+    cells = columns.cells(spec.waived)
+    kept = np.zeros(len(columns), np.bool_)
+    names = [frame.firmware for frame in columns.frames]
+    for camera in range(int(columns.cameras.max()) + 1):
+        mine = columns.cameras == camera
+        places = np.flatnonzero(mine).tolist()
+        by_firmware: dict[str | None, Mask] = {}
+        for place in places:
+            of = by_firmware.get(names[place])
+            if of is None:
+                of = by_firmware[names[place]] = np.zeros(len(columns), np.bool_)
+            of[place] = True
+        complete = []
+        for firmware, of in by_firmware.items():
+            counts = np.bincount(columns.classes[of], minlength=columns.number)
+            if (counts > 0).all():
+                table = counts_by(cells[of], columns.classes[of], columns.number)
+                matched_frames = int(table.min(axis=1).sum())
+                complete.append((-matched_frames, -int(counts.sum()), firmware or "", of))
         if not complete and len(by_firmware) > 1:
-            told = "; ".join(
-                f"{firmware or 'unknown'} only in {', '.join(sorted(counts))}"
-                for firmware, counts in sorted(by_firmware.items(), key=lambda entry: str(entry[0]))
-            )
-            raise ConstraintError(
-                "one-pipeline", f"camera {camera}: no firmware is in every class: {told}"
-            )
-        chosen[camera] = (
-            min(complete, key=lambda entry: entry[:3])[3] if complete else next(iter(by_firmware))
-        )
-    return left_out.keep(
-        pool, lambda f: f.firmware == chosen[f.camera], "one-pipeline: another firmware"
+            raise ConstraintError("one-pipeline", _no_firmware(columns, labels, by_firmware))
+        if complete:
+            kept |= min(complete, key=lambda entry: entry[:3])[3]
+        else:
+            kept |= mine
+    pool.keep(kept, "one-pipeline: another firmware")
+
+
+def _no_firmware(columns: Columns, labels: Labels, by_firmware: dict[str | None, Mask]) -> str:
+    told = "; ".join(
+        f"{firmware or 'unknown'} only in "
+        + ", ".join(sorted(labels.names[code] for code in np.unique(columns.classes[of])))
+        for firmware, of in sorted(by_firmware.items(), key=lambda entry: str(entry[0]))
     )
+    first = next(iter(by_firmware.values()))
+    camera = columns.frames[int(np.flatnonzero(first)[0])].camera
+    return f"camera {camera}: no firmware is in every class: {told}"
 
 
-def _require_cameras(spec: DatasetSpec, pool: list[Frame], left_out: LeftOut) -> None:
-    present = {frame.camera.serial for frame in pool}
-    reasons = "; ".join(f"{why}: {number}" for why, number in sorted(left_out.counts.items()))
+def _require_cameras(spec: DatasetSpec, pool: _Pool) -> None:
+    present = {frame.camera.serial for frame in pool.columns.frames}
+    reasons = "; ".join(f"{why}: {number}" for why, number in sorted(pool.left_out.items()))
     for serial in spec.cameras:
         if serial not in present:
             raise SpecError(
@@ -203,10 +203,10 @@ def _require_cameras(spec: DatasetSpec, pool: list[Frame], left_out: LeftOut) ->
             )
 
 
-def _refuse_simulated_mix(spec: DatasetSpec, pool: list[Frame]) -> None:
+def _refuse_simulated_mix(spec: DatasetSpec, pool: _Pool) -> None:
     if "no-simulated-mix" in spec.waived:
         return
-    kinds = {frame.camera.simulated: frame.camera for frame in pool}
+    kinds = {frame.camera.simulated: frame.camera for frame in pool.columns.frames}
     if len(kinds) == 2:
         raise ConstraintError(
             "no-simulated-mix",
@@ -214,178 +214,49 @@ def _refuse_simulated_mix(spec: DatasetSpec, pool: list[Frame]) -> None:
         )
 
 
-def _presence_rules(
-    spec: DatasetSpec,
-) -> list[tuple[str, Callable[[Frame], Hashable]]]:
-    rules: list[tuple[str, Callable[[Frame], Hashable]]] = []
+def _keep_shared(spec: DatasetSpec, labels: Labels, pool: _Pool) -> None:
+    """Keep scenes, then settings, that occur in every class of the same camera."""
     if "same-scenes" not in spec.waived and spec.kind != "natural":
-        rules.append(("same-scenes", lambda frame: (frame.fixture, frame.scene)))
+        _keep_present(pool, labels, "same-scenes", pool.columns.scenes)
     if "same-settings" not in spec.waived:
-        rules.append(("same-settings", lambda frame: frame.settings))
-    return rules
+        _keep_present(pool, labels, "same-settings", pool.columns.settings)
 
 
-def _present_everywhere(
-    pool: list[Frame],
-    labels: _Labels,
-    key: Callable[[Frame], Hashable],
-    constraint: str,
-    left_out: LeftOut,
-) -> list[Frame]:
-    """Keep what occurs in every class of the same camera."""
-    seen: dict[tuple[CameraIdentity, Hashable], set[str]] = defaultdict(set)
-    for frame in pool:
-        seen[frame.camera, key(frame)].add(labels.class_of(frame))
-    kept = left_out.keep(
-        pool,
-        lambda f: len(seen[f.camera, key(f)]) == len(labels.classes),
-        f"{constraint}: not in every class",
+def _keep_present(pool: _Pool, labels: Labels, constraint: str, values: Codes) -> None:
+    columns = pool.columns
+    groups = combined(columns.cameras, values)
+    kept = columns.in_every_class(groups)
+    for camera in range(int(columns.cameras.max()) + 1):
+        mine = columns.cameras == camera
+        if not (kept & mine).any():
+            raise ConstraintError(constraint, _told_lacking(columns, labels, constraint, mine))
+    pool.keep(kept, f"{constraint}: not in every class")
+
+
+def _told_lacking(columns: Columns, labels: Labels, constraint: str, mine: Mask) -> str:
+    seen: dict[str, set[str]] = {}
+    places = np.flatnonzero(mine).tolist()
+    for place in places:
+        frame = columns.frames[place]
+        value = (frame.fixture, frame.scene) if constraint == "same-scenes" else frame.settings
+        told = " ".join(str(part) for part in value if part is not None) or "unknown"
+        seen.setdefault(told, set()).add(labels.names[columns.classes[place]])
+    lacks = sorted(f"{told} only in {', '.join(sorted(found))}" for told, found in seen.items())
+    camera = columns.frames[places[0]].camera
+    return f"camera {camera}: nothing is in every class: {'; '.join(lacks[:3])}"
+
+
+def _items(labels: Labels, columns: Columns, split: Split) -> tuple[Item, ...]:
+    places = np.flatnonzero(split.kept)
+    frames = [columns.frames[place] for place in places.tolist()]
+    codes, timeslots = labels.find(frames)
+    return tuple(
+        labels.item(frame, code, timeslot, BLOCKS[block])
+        for frame, code, timeslot, block in zip(
+            frames,
+            codes.tolist(),
+            timeslots.tolist(),
+            split.blocks[places].tolist(),
+            strict=True,
+        )
     )
-    for camera in {frame.camera for frame in pool} - {frame.camera for frame in kept}:
-        lacks = sorted(
-            f"{_told(value)} only in {', '.join(sorted(classes))}"
-            for (of, value), classes in seen.items()
-            if of == camera
-        )
-        raise ConstraintError(
-            constraint, f"camera {camera}: nothing is in every class: {'; '.join(lacks[:3])}"
-        )
-    return kept
-
-
-def _told(value: Hashable) -> str:
-    parts = value if isinstance(value, tuple) else (value,)
-    return " ".join(str(part) for part in parts if part is not None) or "unknown"
-
-
-def _cross(
-    spec: DatasetSpec, labels: _Labels, pool: list[Frame], left_out: LeftOut
-) -> dict[Block, list[Frame]]:
-    """Split scenes and sessions, and cross the parts to blocks."""
-    sessions: dict[str, set[str]] = {name: set() for name in labels.names}
-    for frame in pool:
-        sessions[labels.class_of(frame)].add(frame.session_unit)
-    session_part = split_sessions(sessions, spec.blocks.sessions_per_class, spec.seed)
-    if spec.blocks.scenes is None:
-        return _by_session(pool, session_part)
-    units = {frame.scene_unit for frame in pool if frame.scene_unit is not None}
-    scene_part = split_scenes(units, spec.blocks.scenes, spec.seed)
-    blocks: dict[Block, list[Frame]] = defaultdict(list)
-    for frame in pool:
-        scene = frame.scene_unit
-        assert scene is not None
-        block = block_of(scene_part[scene], session_part[frame.session_unit])
-        if block is None:
-            left_out.counts["in no block: validation crossed with train or test"] += 1
-        else:
-            blocks[block].append(frame)
-    return blocks
-
-
-def _by_session(pool: list[Frame], session_part: dict[str, Part]) -> dict[Block, list[Frame]]:
-    """Split natural frames, which have no scenes, by session alone."""
-    names: dict[Part, Block] = {
-        "train": "train",
-        "validation": "validation",
-        "test": "new-session",
-    }
-    blocks: dict[Block, list[Frame]] = defaultdict(list)
-    for frame in pool:
-        blocks[names[session_part[frame.session_unit]]].append(frame)
-    return blocks
-
-
-def _match_blocks(
-    spec: DatasetSpec, labels: _Labels, blocks: dict[Block, list[Frame]], left_out: LeftOut
-) -> list[Item]:
-    """Match the classes in every block; tests keep only what train has seen where they say so."""
-    train = match_frames(spec.waived, spec.seed, labels.class_of, labels.names, blocks["train"])
-    left_out.counts["same-counts: more than another class has"] += len(blocks["train"]) - len(train)
-    seen_scenes = {(frame.camera, frame.scene_unit) for frame in train}
-    seen_sessions = {frame.session_unit for frame in train}
-    chosen: dict[Block, list[Frame]] = {"train": train}
-    for block in _wanted(spec)[1:]:
-        frames = blocks.get(block, [])
-        if block == "new-session":
-            frames = left_out.keep(
-                frames, lambda f: (f.camera, f.scene_unit) in seen_scenes, "scene not left in train"
-            )
-        if block == "new-scene":
-            frames = left_out.keep(
-                frames, lambda f: f.session_unit in seen_sessions, "session not left in train"
-            )
-        chosen[block] = match_frames(spec.waived, spec.seed, labels.class_of, labels.names, frames)
-        surplus = len(frames) - len(chosen[block])
-        left_out.counts["same-counts: more than another class has"] += surplus
-    left_out.counts = +left_out.counts
-    _require_blocks(spec, labels, chosen)
-    return [labels.label(frame, block) for block, found in chosen.items() for frame in found]
-
-
-def _wanted(spec: DatasetSpec) -> list[Block]:
-    """Return the blocks that a specification asks for, train first."""
-    wanted: list[Block] = ["train"]
-    if spec.blocks.sessions_per_class.validation > 0:
-        wanted.append("validation")
-    wanted += ["new-session"] if spec.kind == "natural" else TEST_BLOCKS
-    return wanted
-
-
-def match_frames(
-    waived: frozenset[str],
-    seed: int,
-    class_of: Callable[[Frame], str],
-    classes: Sequence[str],
-    frames: Sequence[Frame],
-) -> list[Frame]:
-    """Keep, per camera and matched cell, as many frames in each class as the poorest class has.
-
-    The frames of a class are taken from its sessions in turn, so that a smaller number still
-    speaks of every session. With same-counts waived a cell needs only to be in every class.
-
-    Parameters
-    ----------
-    waived
-        Constraints that are not enforced.
-    seed
-        Seed of the order in which sessions take their turns.
-    class_of
-        Label of a frame.
-    classes
-        All labels.
-    frames
-        The frames of one block, of any cameras.
-    """
-    cells: dict[Hashable, dict[str, list[Frame]]] = defaultdict(lambda: defaultdict(list))
-    for frame in sorted(frames, key=content_order):
-        cells[frame.camera, match_key(frame, waived)][class_of(frame)].append(frame)
-    turns = seeded_order((frame.session_unit for frame in frames), seed, "turn")
-    turn_of = {session: turn for turn, session in enumerate(turns)}
-    kept: list[Frame] = []
-    for by_class in cells.values():
-        fewest = min(len(by_class[name]) for name in classes)
-        for found in by_class.values():
-            number = len(found) if "same-counts" in waived and fewest > 0 else fewest
-            kept += _in_turn(found, turn_of)[:number]
-    return kept
-
-
-def _in_turn(frames: list[Frame], turn_of: dict[str, int]) -> list[Frame]:
-    """Order frames so that every session gives one before any gives another."""
-    given: dict[str, count[int]] = defaultdict(count)
-    keyed = [(next(given[f.session_unit]), turn_of[f.session_unit], f) for f in frames]
-    return [frame for *_, frame in sorted(keyed, key=lambda entry: entry[:2])]
-
-
-def _require_blocks(spec: DatasetSpec, labels: _Labels, chosen: dict[Block, list[Frame]]) -> None:
-    """Refuse a selection in which a block that was asked for is empty for a camera."""
-    for block in _wanted(spec):
-        present = {(frame.camera.serial, labels.class_of(frame)) for frame in chosen[block]}
-        for serial in spec.cameras:
-            for name in labels.names:
-                if (serial, name) not in present:
-                    raise ConstraintError(
-                        "same-scenes" if "same-scenes" not in spec.waived else "same-counts",
-                        f"block {block} of camera {serial} has no frames that every class shares"
-                        f" (class {name} is empty): add sessions or scenes, or try another seed",
-                    )

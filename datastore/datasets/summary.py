@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-import numpy as np
-import numpy.typing as npt
-
+from datastore.datasets.auditing.association import cramers_v
 from datastore.datasets.items import Item
 
 FACTORS: dict[str, Callable[[Item], Hashable]] = {
@@ -59,39 +56,6 @@ class BalanceSummary:
     classes: tuple[ClassSummary, ...]
     factors: tuple[FactorSummary, ...]
     sessions_nested: bool
-
-
-def cramers_v(table: npt.ArrayLike) -> float | None:
-    """Return Cramér's V of a table of counts, corrected for bias.
-
-    Parameters
-    ----------
-    table
-        Counts, shape (rows, columns); empty rows and columns are ignored.
-
-    Returns
-    -------
-    float or None
-        Between 0 and 1; None where only one row or column holds counts.
-
-    Notes
-    -----
-    Bergsma, "A bias-correction for Cramér's V and Tschuprow's T" (2013): phi² = chi²/n is reduced
-    by (r-1)(k-1)/(n-1), its expectation without association, r by (r-1)²/(n-1), k likewise.
-    """
-    counts = np.asarray(table, dtype=np.float64)
-    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
-    rows, columns = counts.shape
-    total = counts.sum()
-    if rows < 2 or columns < 2 or total < 2:
-        return None
-    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / total
-    phi_squared = float(((counts - expected) ** 2 / expected).sum() / total)
-    corrected = max(0.0, phi_squared - (rows - 1) * (columns - 1) / (total - 1))
-    effective_rows = rows - (rows - 1) ** 2 / (total - 1)
-    effective_columns = columns - (columns - 1) ** 2 / (total - 1)
-    smaller = min(effective_rows, effective_columns) - 1
-    return min(1.0, sqrt(corrected / smaller)) if smaller > 0 else None
 
 
 def summarize_balance(items: Sequence[Item], classes: Sequence[str]) -> BalanceSummary:

@@ -51,5 +51,6 @@ def test_the_python_example_freezes_and_judges(sqlite_catalogue: Catalogue) -> N
     clean, swapped = freeze_both(sqlite_catalogue, controlled, biased)
     assert {item.block for item in clean} == {"clean"}
     assert {item.block for item in swapped} == {"new-session"}
-    again = freeze(sqlite_catalogue, parse_spec(biased), datetime(2030, 1, 1, tzinfo=UTC))
+    at, reason = datetime(2030, 1, 1, tzinfo=UTC), "shows what content does"
+    again = freeze(sqlite_catalogue, parse_spec(biased), at, force=reason)
     assert not again.created

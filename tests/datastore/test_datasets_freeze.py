@@ -15,7 +15,8 @@ from sqlalchemy import func, select
 from datastore import tables
 from datastore.catalogue import Catalogue
 from datastore.datasets.errors import ConstraintError, SpecError, UnknownDatasetError
-from datastore.datasets.freeze import Frozen, freeze, load
+from datastore.datasets.freeze import Frozen, freeze
+from datastore.datasets.loading import load
 from datastore.datasets.manifest import read_manifest
 from datastore.datasets.own_scenes import check_evaluation, swapped_items
 from datastore.datasets.spec import make_spec
@@ -114,7 +115,9 @@ def test_what_was_frozen_can_be_told_to_people_and_programs(catalogue: Catalogue
     assert controlled.version in told
     assert "same-scenes: proved: 9 scenes" in told
     assert "in no block" in told
-    assert "scene and label: Cramér's V 0.00" in told
+    assert "audit: warn" in told and "not-run: The thumbnail baseline did not run" in told
+    assert "audit: fail" in biased.to_text() and f"forced: {REASON}" in biased.to_text()
+    assert document["audit"]["rules"]["scene"] == "fail"
     assert "waived same-scenes: as in everyday collections" in biased.to_text()
 
 
@@ -236,11 +239,15 @@ def test_a_damaged_or_lost_manifest_is_an_error(filled: Catalogue) -> None:
         load(filled, frozen.version)
 
 
+REASON = "shows what content does"
+
+
 def freeze_both(catalogue: Catalogue) -> tuple[Frozen, Frozen]:
     scenes = [f"scene-{number}" for number in range(9)]
     fill(catalogue, make_frames(scenes=scenes))
     controlled = freeze(catalogue, dataset_spec(), AT)
-    return controlled, freeze(catalogue, make_spec(biased_document("controlled")), AT)
+    biased = make_spec(biased_document("controlled"))
+    return controlled, freeze(catalogue, biased, AT, force=REASON)
 
 
 def test_a_biased_set_is_frozen_beside_its_parent_and_judged_on_it(catalogue: Catalogue) -> None:
@@ -253,7 +260,7 @@ def test_a_biased_set_is_frozen_beside_its_parent_and_judged_on_it(catalogue: Ca
     check_evaluation(biased, parent.block("clean"))
     assert swapped_items(biased, parent)
     prefixed = make_spec(biased_document(parent.version[:10]))
-    assert freeze(catalogue, prefixed, LATER).version == frozen.version
+    assert freeze(catalogue, prefixed, LATER, force=REASON).version == frozen.version
 
 
 def test_lineage_is_kept_where_a_dataset_continues_another(filled: Catalogue) -> None:

@@ -27,7 +27,7 @@ from pyarrow import parquet
 from datastore import audit
 from datastore.assets import register_asset
 from datastore.catalogue import Catalogue, open_catalogue
-from datastore.datasets.freeze import load
+from datastore.datasets.loading import load
 from datastore.errors import ExportRefusedError
 from datastore.exporting import (
     Citation,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -26,7 +27,7 @@ class FrameWriter:
         self._sessions: dict[str, tables.Session] = {}
         self._scenes: dict[str, tables.SceneRevision] = {}
         self._fixture: tables.FixtureRevision | None = None
-        self._sequence = 0
+        self._sequence: Counter[str] = Counter()
 
     def _fixture_revision(self, name: str) -> tables.FixtureRevision:
         if self._fixture is None:
@@ -81,13 +82,13 @@ class FrameWriter:
 
     def write(self, frame: Frame, *, state: str = "registered", warm_up: bool = False) -> None:
         """Add one frame with its shot, events, settings, asset and verdict."""
-        self._sequence += 1
+        self._sequence[frame.session] += 1
         at = frame.triggered_at
         temperature = frame.temperature_millidegrees
         shot = tables.Shot(
             session=self._session_row(frame),
             camera=self._camera(frame.camera),
-            sequence=self._sequence,
+            sequence=self._sequence[frame.session],
             kind=frame.kind,
             scene_revision=(
                 None if frame.scene is None else self._scene(frame.fixture or "box", frame.scene)

@@ -13,8 +13,8 @@ from pathlib import Path
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
-from datastore.datasets.freeze import load
 from datastore.datasets.items import Item
+from datastore.datasets.loading import load
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.own_scenes import check_evaluation, swapped_items
 from training.code_version import code_version

@@ -23,6 +23,23 @@ MAY_BE_AGE: Final = frozenset(
 )
 """Measures that ageing itself may move: associated with the label they warn and do not fail."""
 
+NOT_IN_THE_PICTURE: Final = frozenset(
+    {
+        "attempt",
+        "clock_skew_s",
+        "clock_source",
+        "fixture_revision",
+        "operator",
+        "recipe",
+        "session_position",
+        "since_last_shot_s",
+        "since_opened_s",
+        "time_source",
+    }
+)
+"""Circumstances that no photosite records: associated with the label they warn. What they did to
+the frames is for the measures, the drift and the baselines to find."""
+
 _ORDER: Final[tuple[RuleVerdict, ...]] = ("pass", "not-run", "inconclusive", "warn", "fail")
 
 
@@ -104,6 +121,9 @@ def rule_of_association(one: Association, parameters: AuditParameters) -> RuleRe
     p = f"p = {one.p_corrected:.2g} over all nuisances"
     if one.verdict == "fail" and name in MAY_BE_AGE:
         words = f"{name} goes with the label ({strength}, {p}); ageing itself may move it."
+        return RuleResult(name, "warn", words, numbers)
+    if one.verdict == "fail" and name in NOT_IN_THE_PICTURE:
+        words = f"{name} goes with the label ({strength}, {p}): it cannot be told from age."
         return RuleResult(name, "warn", words, numbers)
     if one.verdict == "fail":
         words = f"{name} goes with the label ({strength}, {p}): it tells the class without any age."
