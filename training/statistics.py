@@ -7,16 +7,14 @@ several cameras and scenes, whose frames keep moving together with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
-from math import factorial, prod
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from datastore.datasets.auditing.relabelling import relabel_sessions
 from training.errors import TrainingError
 
 
@@ -141,15 +139,9 @@ def session_permutation_test(
         np.add.at(hits[:, number], session_of, (answers == label).mean(axis=0) / len(truth))
     codes = np.searchsorted(classes, session_labels)
 
-    total = relabelling_count(session_labels, session_groups)
-    exact = total <= samples
-    relabelled = (
-        _all_relabellings(codes, session_groups)
-        if exact
-        else _drawn_relabellings(codes, session_groups, samples, seed)
-    )
+    relabelled = relabel_sessions(codes, session_groups, samples=samples, seed=seed)
     rows = np.arange(len(names))
-    chance = np.array([hits[rows, relabelling].sum() for relabelling in relabelled])
+    chance = hits[rows, relabelled.codes].sum(axis=1)
     accuracy = float(hits[rows, codes].sum())
     # Equal sums of shares may differ in the last bits.
     p_value = float(np.mean(chance >= accuracy - 1e-9))
@@ -160,27 +152,8 @@ def session_permutation_test(
         chance=_central_interval(chance, alpha),
         alpha=alpha,
         relabellings=len(chance),
-        exact=exact,
+        exact=relabelled.exact,
     )
-
-
-def relabelling_count(session_labels: ArrayLike, session_strata: ArrayLike | None = None) -> int:
-    """Return how many ways there are to hand the sessions' labels out anew within their strata.
-
-    Parameters
-    ----------
-    session_labels
-        Class of each session, shape (sessions,).
-    session_strata
-        Stratum of each session; one for all by default.
-    """
-    labels = np.asarray(session_labels)
-    strata = np.zeros(len(labels), int) if session_strata is None else np.asarray(session_strata)
-    total = 1
-    for stratum in np.unique(strata):
-        counts = np.unique(labels[strata == stratum], return_counts=True)[1].tolist()
-        total *= factorial(sum(counts)) // prod(factorial(count) for count in counts)
-    return total
 
 
 def _constant_per_session(
@@ -191,51 +164,6 @@ def _constant_per_session(
     if len(mixed):
         raise StatisticsError(f"session {names[mixed[0]]}: more than one {what}")
     return first
-
-
-def _arrangements(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield the distinct orders of a multiset of class codes."""
-    present = np.unique(codes)
-    if len(present) == 1:
-        yield codes.copy()
-        return
-    label, places = present[0], np.arange(len(codes))
-    others = codes[codes != label]
-    for chosen in combinations(range(len(codes)), int((codes == label).sum())):
-        rest = np.setdiff1d(places, chosen)
-        for arrangement in _arrangements(others):
-            order = np.full(len(codes), label)
-            order[rest] = arrangement
-            yield order
-
-
-def _all_relabellings(
-    codes: NDArray[np.int64], strata: NDArray[np.generic]
-) -> Iterator[NDArray[np.int64]]:
-    stratum, remaining = strata == strata[0], strata != strata[0]
-    for arrangement in _arrangements(codes[stratum]):
-        order = np.empty_like(codes)
-        order[stratum] = arrangement
-        if not remaining.any():
-            yield order
-            continue
-        for rest in _all_relabellings(codes[remaining], strata[remaining]):
-            order = order.copy()
-            order[remaining] = rest
-            yield order
-
-
-def _drawn_relabellings(
-    codes: NDArray[np.int64], strata: NDArray[np.generic], samples: int, seed: int
-) -> Iterator[NDArray[np.int64]]:
-    generator = np.random.default_rng(seed)
-    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
-    yield codes
-    for _ in range(samples):
-        order = codes.copy()
-        for places in members:
-            order[places] = generator.permutation(codes[places])
-        yield order
 
 
 def _central_interval(values: NDArray[np.float64], alpha: float) -> Interval:

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from datastore.datasets.auditing.relabelling import relabelling_count
 from training.statistics import (
     Interval,
     StatisticsError,
     bootstrap_interval,
     nadeau_bengio,
-    relabelling_count,
     session_permutation_test,
 )
 
