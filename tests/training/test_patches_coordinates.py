@@ -29,10 +29,11 @@ from tests.support.patch_catalogue import (
     picture_of,
 )
 from tests.support.patch_items import CLASSES, make_items
+from training.interventions import mask_defects, mask_variation
 from training.patches.cache import FrameCache
 from training.patches.crop_offset import find_crop_offset
 from training.patches.errors import PatchError
-from training.patches.inputs import InputName, content_of
+from training.patches.inputs import InputName, Variation, content_of
 from training.patches.opening import open_patches
 from training.patches.source import PatchArrays, PatchSource, SensorFacts
 
@@ -298,6 +299,28 @@ def test_somebody_must_say_which_patches_and_which_input(
         open_patches(catalogue, manifest, input_name="raw-mosaic", cache_folder=tmp_path)
     with pytest.raises(PatchError, match="does not say which input"):
         open_patches(catalogue, manifest, patches=TILES, cache_folder=tmp_path)
+
+
+def test_masked_mosaics_are_cached_beside_the_others(catalogue: Catalogue, tmp_path: Path) -> None:
+    manifest, mosaics = fill_with_raw_files(catalogue)
+    places = np.array([[40, 61], [97, 130]])
+
+    def opened(variations: dict[str, Variation] | None) -> PatchSource:
+        return open_patches(
+            catalogue, manifest, patches=TILES, input_name="raw-mosaic",
+            cache_folder=tmp_path / "cache", variations=variations,
+        )  # fmt: skip
+
+    plain, masked = opened(None), opened({"6001": mask_variation(places)})
+    assert plain.identity != masked.identity
+    for number in (0, 5, 11):
+        arrays = masked.batch(np.array([number]))
+        y, x = arrays.origins[0]
+        expected = mask_defects(mosaics[masked.items[0].sha256], places).astype(int) - 512
+        crop = expected[y : y + 64, x : x + 64] / 4096
+        np.testing.assert_array_equal(arrays.pixels[0, 0], crop.astype(np.float32))
+    with pytest.raises(PatchError, match="no items of a camera 7"):
+        opened({"7": mask_variation(places)})
 
 
 def test_a_cached_dataset_needs_its_files_no_more(catalogue: Catalogue, tmp_path: Path) -> None:

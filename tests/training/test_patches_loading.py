@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy import stats
 
 from datastore.datasets.patch_spec import PatchSpec
 from tests.support.patch_files import Decoder, made_up_mosaic
-from tests.support.patch_items import made_up_source
+from tests.support.patch_items import CLASSES, made_up_source
 from training.patches.cache import FrameCache
 from training.patches.dataset import PatchBatch, PatchDataset, PatchLoader
 from training.patches.entries import entry_bytes
@@ -87,6 +88,21 @@ def test_patches_are_numbered_frame_by_frame(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays.pixels[number, 0], expected.astype(np.float32))
     with pytest.raises(IndexError, match="0 to 143"):
         source.batch(np.array([144]))
+
+
+def test_ages_are_those_of_the_items(tmp_path: Path) -> None:
+    plain = made_up_source(tmp_path, GRID)
+    plain.prepare()
+    aged = PatchSource(
+        [replace(item, age_s=86_400 * number) for number, item in enumerate(plain.items)],
+        CLASSES,
+        spec=GRID,
+        input_name="raw-mosaic",
+        cache=FrameCache(tmp_path / "cache", Decoder().content),
+        path_of=Path,
+        sensors={plain.items[0].camera: SensorFacts()},
+    )
+    assert aged.batch(np.array([0, 24, 143])).ages_s.tolist() == [0, 86_400, 5 * 86_400]
 
 
 def test_any_split_into_batches_gives_the_same_patches(tmp_path: Path) -> None:

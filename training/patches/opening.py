@@ -18,7 +18,7 @@ from training.defects.ledger_places import find_camera, ledger_places
 from training.patches.cache import FrameCache
 from training.patches.crop_offset import find_crop_offset
 from training.patches.errors import PatchError
-from training.patches.inputs import INPUTS, InputName, Transform, content_of
+from training.patches.inputs import INPUTS, InputName, Transform, Variation, content_of
 from training.patches.source import PatchSource, Place, SensorFacts
 
 _ASKED_AT_ONCE = 500
@@ -36,6 +36,7 @@ def open_patches(
     transform: Transform = "linear",
     seed: int = 0,
     crop_offsets: Mapping[str, Place] | None = None,
+    variations: Mapping[str, Variation] | None = None,
 ) -> PatchSource:
     """Open patches of a dataset's blocks.
 
@@ -63,6 +64,8 @@ def open_patches(
         By a camera's serial, the (row, column) in full `raw_image` space of its JPEG files' first
         pixel. Where it is not given, it is (0, 0) for files of the sensor's size, and else found
         from a shot that has both files.
+    variations
+        By a camera's serial, a change of its mosaics, such as the mask of its defects.
 
     Raises
     ------
@@ -79,8 +82,15 @@ def open_patches(
         raise PatchError(
             f"dataset {header.name} is of {header.role} files, which give no {input_name}"
         )
-    needs_defects = patches.kind == "defect-centred"
-    known = _Cameras(catalogue, items, crop_offsets or {}, needs_defects)
+    cameras = {item.camera for item in items}
+    for serial in {*(crop_offsets or {}), *(variations or {})}:
+        if serial not in {camera.serial for camera in cameras}:
+            raise PatchError(f"dataset {header.name} has no items of a camera {serial}")
+    if variations and header.role != "raw":
+        raise PatchError(f"dataset {header.name} is of JPEG files: only mosaics have variations")
+    known = _Cameras(
+        catalogue, items, crop_offsets or {}, variations or {}, patches.kind == "defect-centred"
+    )
     return PatchSource(
         items,
         header.class_names,
@@ -88,7 +98,7 @@ def open_patches(
         input_name=input_name,
         cache=FrameCache(cache_folder, content_of(input_name), quota_bytes),
         path_of=catalogue.store.path,
-        sensors={camera: known.sensor(camera) for camera in {item.camera for item in items}},
+        sensors={camera: known.sensor(camera) for camera in cameras},
         transform=transform,
         seed=seed,
     )
@@ -117,11 +127,13 @@ class _Cameras:
         catalogue: Catalogue,
         items: Sequence[Item],
         crop_offsets: Mapping[str, Place],
+        variations: Mapping[str, Variation],
         needs_defects: bool,
     ) -> None:
         self._catalogue = catalogue
         self._items = items
         self._crop_offsets = crop_offsets
+        self._variations = variations
         self._needs_defects = needs_defects
 
     def sensor(self, camera: CameraIdentity) -> SensorFacts:
@@ -133,7 +145,8 @@ class _Cameras:
                 places = ledger_places(session, find_camera(session, camera))
             defects = None if places is None else places.known
             if items[0].role == "raw":
-                return SensorFacts(defects=defects)
+                variation = self._variations.get(camera.serial)
+                return SensorFacts(defects=defects, variation=variation)
             corner = self._corner(session, camera, items)
             obstacle = None
             if self._needs_defects:

@@ -94,6 +94,8 @@ class PatchArrays:
 class _Camera:
     """Frames of one camera: which part of the sensor they show, and where their patches lie."""
 
+    variation: str | None
+
     size: tuple[int, int]
     corner: Place
     visible: Area
@@ -207,7 +209,8 @@ class PatchSource:
             else:
                 origins = tile_origins(visible, spec.size)
             has_defect = np.zeros(len(origins), bool)
-        return _Camera(frame.size, (row, column), visible, origins, has_defect)
+        variation = None if sensor.variation is None else sensor.variation.name
+        return _Camera(variation, frame.size, (row, column), visible, origins, has_defect)
 
     def __len__(self) -> int:
         """Return the number of patches of an epoch."""
@@ -223,7 +226,7 @@ class PatchSource:
             self.transform,
             self.seed,
             self._origins.tolist(),
-            [[*one.visible, *one.corner] for one in self._cameras],
+            [[*one.visible, *one.corner, one.variation] for one in self._cameras],
         ]
         return content_sha256(facts)
 
