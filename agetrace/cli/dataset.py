@@ -1,9 +1,9 @@
-"""`agetrace dataset`: freeze and show content-controlled datasets."""
+"""`agetrace dataset`: plan, audit, freeze and compare content-controlled datasets."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,51 +12,196 @@ from agetrace.cli._shared import (
     catalogue_of,
     print_json,
     print_records,
+    progress_bar,
     read_text,
     say,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Freeze and show datasets.")
+if TYPE_CHECKING:
+    from agetrace.settings import Home
+    from datastore.catalogue import Catalogue
+    from datastore.datasets.audited import PixelFeatures
+    from datastore.datasets.auditing.facts import BaselineFeatures
+    from datastore.datasets.manifest import Manifest
+
+app = typer.Typer(no_args_is_help=True, help="Plan, audit, freeze and compare datasets.")
+
+Reference = Annotated[str, typer.Argument(help="Version, unique start of it, or name.")]
+Specification = Annotated[Path, typer.Argument(help="YAML specification of the dataset.")]
+WithoutPixels = Annotated[
+    bool,
+    typer.Option(
+        "--without-pixels",
+        help="Leave out the baselines that decode every frame; the audit says that they did not"
+        " run.",
+    ),
+]
+
+
+@app.command("spec-check")
+def spec_check(
+    context: typer.Context, specification: Specification, as_json: JsonOption = False
+) -> None:
+    """Say what a specification would freeze: counts, gap, what is left out and why.
+
+    Writes nothing, and tells which p-values the number of test sessions permits.
+
+    Example: agetrace dataset spec-check controlled.yaml
+    """
+    from agetrace.cli._dataset_output import plan_of, plan_text
+    from datastore.datasets.freeze import select_manifest
+    from datastore.datasets.spec import folds_of, parse_spec
+
+    spec = parse_spec(read_text(specification), str(specification))
+    with catalogue_of(context) as (_, catalogue):
+        plans = [plan_of(select_manifest(catalogue, one)) for one in folds_of(spec)]
+    for plan in plans:
+        if as_json:
+            print_json(plan)
+        else:
+            say(plan_text(plan))
+
+
+@app.command()
+def audit(
+    context: typer.Context,
+    dataset: Annotated[
+        str, typer.Argument(help="YAML specification, or version or name of a frozen dataset.")
+    ],
+    html: Annotated[Path | None, typer.Option(help="Write the report as a page, too.")] = None,
+    without_pixels: WithoutPixels = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit a dataset: does a recorded nuisance, or what is easily seen, go with the label.
+
+    Everything is written to the catalogue, for whoever freezes the same selection. Exits with 0
+    also where the audit fails: finding that out is what it is for.
+
+    Example: agetrace dataset audit controlled.yaml --html audit.html
+    """
+    from agetrace.cli._dataset_output import audit_text
+    from datastore.clocks import HostClock
+    from datastore.datasets.audited import audit_manifest
+    from datastore.datasets.freeze import select_manifest
+    from datastore.datasets.loading import load
+    from datastore.datasets.spec import parse_spec
+
+    with catalogue_of(context) as (home, catalogue):
+        file = Path(dataset)
+        if file.suffix in (".yaml", ".yml") or file.is_file():
+            spec = parse_spec(read_text(file), dataset)
+            manifest = select_manifest(catalogue, spec).manifest
+        else:
+            manifest = load(catalogue, dataset)
+        with progress_bar("audit", quiet=as_json) as advance:
+            found = audit_manifest(
+                catalogue,
+                manifest,
+                HostClock().now(),
+                pixels=_pixels(home, catalogue, without_pixels, quiet=as_json),
+                progress=advance,
+            )
+    if html is not None:
+        from datastore.datasets.auditing.page import write_audit_page
+
+        write_audit_page(found.report, html, header=manifest.header)
+    if as_json:
+        print_json(found.report.to_json())
+    else:
+        say(audit_text(manifest.header.name, found.report))
 
 
 @app.command()
 def freeze(
     context: typer.Context,
-    specification: Annotated[Path, typer.Argument(help="YAML specification of the dataset.")],
+    specification: Specification,
+    force: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Freeze although the audit fails; the dataset says so, and why, for ever.",
+        ),
+    ] = None,
+    without_pixels: WithoutPixels = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Freeze a dataset: prove its constraints, split it into four blocks, store its manifest.
+    """Freeze a dataset: prove its constraints, audit it, store its manifest.
+
+    An audit of the same selection that is recorded already is not made again. A specification with
+    folds freezes all of them or none.
 
     Example: agetrace dataset freeze controlled.yaml
     """
     from datastore.clocks import HostClock
     from datastore.datasets.freeze import freeze as freeze_dataset
-    from datastore.datasets.spec import parse_spec
+    from datastore.datasets.freeze import freeze_family
+    from datastore.datasets.spec import is_family, parse_spec
 
     spec = parse_spec(read_text(specification), str(specification))
-    with catalogue_of(context) as (_, catalogue):
-        frozen = freeze_dataset(catalogue, spec, HostClock().now())
-    if as_json:
-        print_json(frozen.to_json())
-    else:
-        say(frozen.to_text())
+    with catalogue_of(context) as (home, catalogue):
+        pixels = _pixels(home, catalogue, without_pixels, quiet=as_json)
+        now = HostClock().now()
+        with progress_bar("audit", quiet=as_json) as advance:
+            if is_family(spec):
+                all_frozen = freeze_family(
+                    catalogue, spec, now, force=force, pixels=pixels, progress=advance
+                )
+            else:
+                frozen = freeze_dataset(
+                    catalogue, spec, now, force=force, pixels=pixels, progress=advance
+                )
+                all_frozen = (frozen,)
+    for frozen in all_frozen:
+        if as_json:
+            print_json(frozen.to_json())
+        else:
+            say(frozen.to_text())
+
+
+def _pixels(
+    home: Home, catalogue: Catalogue, is_without: bool, *, quiet: bool
+) -> PixelFeatures | None:
+    """Return how to get what the pixel baselines see; None where they are not wanted."""
+    if is_without:
+        return None
+
+    def features(manifest: Manifest) -> list[BaselineFeatures]:
+        from training.baselines import pixel_features
+
+        with progress_bar("pixel baselines", quiet=quiet) as advance:
+            return list(
+                pixel_features(
+                    catalogue,
+                    manifest.items,
+                    cache_folder=home.work_root / "baselines",
+                    progress=advance,
+                )
+            )
+
+    return features
 
 
 @app.command("list")
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the frozen datasets.
+    """List the frozen datasets, with the verdicts of their audits.
 
     Example: agetrace dataset list
     """
     from sqlalchemy import func, select
 
-    from datastore.tables import Dataset, DatasetItem
+    from datastore.tables import Dataset, DatasetAudit, DatasetFreeze, DatasetItem
 
+    items = (
+        select(func.count())
+        .where(DatasetItem.dataset_id == Dataset.id)
+        .correlate(Dataset)
+        .scalar_subquery()
+    )
     with catalogue_of(context) as (_, catalogue), catalogue.reading() as session:
         rows = session.execute(
-            select(Dataset, func.count(DatasetItem.position))
-            .join(DatasetItem, DatasetItem.dataset_id == Dataset.id)
-            .group_by(Dataset.id)
+            select(Dataset, items, DatasetAudit.verdict, DatasetFreeze.forced_reason)
+            .outerjoin(DatasetFreeze, DatasetFreeze.dataset_id == Dataset.id)
+            .outerjoin(DatasetAudit, DatasetAudit.id == DatasetFreeze.audit_id)
             .order_by(Dataset.id)
         ).all()
         records = [
@@ -64,37 +209,151 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
                 "name": dataset.name,
                 "version": dataset.version,
                 "items": count,
+                "audit": verdict,
+                "forced": forced,
                 "waived": [waiver["constraint"] for waiver in dataset.waived],
                 "created_at": dataset.created_at.isoformat(),
             }
-            for dataset, count in rows
+            for dataset, count, verdict, forced in rows
         ]
-    print_records(records, ["name", "version", "items", "waived", "created_at"], as_json=as_json)
+    columns = ["name", "version", "items", "audit", "forced", "waived", "created_at"]
+    print_records(records, columns, as_json=as_json)
 
 
 @app.command()
-def show(
-    context: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="Version, unique start of it, or name.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show a frozen dataset: items per block, class and camera.
+def show(context: typer.Context, dataset: Reference, as_json: JsonOption = False) -> None:
+    """Show a frozen dataset: audit, lineage, items per block, class and camera.
 
     Example: agetrace dataset show controlled
     """
-    from collections import Counter
+    from dataclasses import asdict
 
-    from datastore.datasets.loading import load
+    from datastore.datasets.auditing.records import newest_audit
+    from datastore.datasets.freeze import count_items
+    from datastore.datasets.loading import lineage, load
 
     with catalogue_of(context) as (_, catalogue):
         manifest = load(catalogue, dataset)
-    counts = Counter((item.block, item.class_name, item.camera.serial) for item in manifest.items)
-    records = [
-        {"block": block, "class": class_name, "camera": serial, "items": count}
-        for (block, class_name, serial), count in sorted(counts.items())
-    ]
+        found = newest_audit(catalogue, manifest.unforced_version)
+        parents = lineage(catalogue, manifest)
+    header = manifest.header
+    counts = [asdict(one) for one in count_items(manifest)]
+    forced = None if header.forced is None else header.forced.model_dump(mode="json")
     if as_json:
-        print_json({"name": manifest.header.name, "version": manifest.version, "items": records})
+        print_json(
+            {
+                "name": header.name,
+                "version": manifest.version,
+                "specification": header.specification,
+                "simulated": header.simulated,
+                "uncontrolled": header.uncontrolled,
+                "waived": [one.model_dump() for one in header.waived],
+                "audit": None if found is None else found.report.verdict,
+                "forced": forced,
+                "lineage": [{"name": one.header.name, "version": one.version} for one in parents],
+                "items": counts,
+            }
+        )
         return
-    say(f"{manifest.header.name} {manifest.version}")
-    print_records(records, ["block", "class", "camera", "items"])
+    say(f"{header.name} {manifest.version}")
+    say(f"audit: {'none recorded' if found is None else found.report.verdict}")
+    if header.forced is not None:
+        say(f"forced against {', '.join(header.forced.failed)}: {header.forced.reason}")
+    for waiver in header.waived:
+        say(f"waived {waiver.constraint}: {waiver.reason}")
+    for one in parents:
+        say(f"from {one.header.name} {one.version}")
+    print_records(counts, ["block", "class_name", "camera_serial", "items"])
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    before: Reference,
+    after: Reference,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two frozen datasets: specification, files added, removed, moved, relabelled.
+
+    Example: agetrace dataset diff 3fa9c1 controlled
+    """
+    from datastore.datasets.difference import compare
+    from datastore.datasets.loading import load
+
+    with catalogue_of(context) as (_, catalogue):
+        found = compare(load(catalogue, before), load(catalogue, after))
+    if as_json:
+        print_json(found.to_json())
+        return
+    for name, (old, new) in found.specification.items():
+        say(f"{name}: {old} -> {new}")
+    say(
+        f"{found.same} files the same, {len(found.removed)} removed, {len(found.added)} added,"
+        f" {len(found.changed)} changed"
+    )
+    records = [
+        *({"change": "removed", **one} for one in found.to_json()["removed"]),
+        *({"change": "added", **one} for one in found.to_json()["added"]),
+        *(
+            {"change": one.fact, "sha256": one.sha256, one.fact: f"{one.before} -> {one.after}"}
+            for one in found.changed
+        ),
+    ]
+    if records:
+        print_records(records, ["change", "sha256", "class_name", "block"])
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    dataset: Reference,
+    read_bytes: Annotated[
+        bool, typer.Option("--bytes", help="Read and hash every file, too.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove a frozen dataset again: manifest, rows, audit, and that its files are there.
+
+    Exits with 1 where something is not as it was frozen.
+
+    Example: agetrace dataset verify controlled --bytes
+    """
+    from datastore.datasets.verification import verify_dataset
+
+    with (
+        catalogue_of(context) as (_, catalogue),
+        progress_bar("verifying", quiet=as_json) as advance,
+    ):
+        found = verify_dataset(catalogue, dataset, read_bytes=read_bytes, progress=advance)
+    if as_json:
+        print_json(found.to_json())
+    elif found.problems:
+        records = [{"sha256": one.sha256, "problem": one.sentence} for one in found.problems]
+        print_records(records, ["sha256", "problem"])
+    else:
+        say(f"{found.name} {found.version} is as it was frozen; {found.items} files")
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    dataset: Reference,
+    folder: Annotated[Path, typer.Argument(help="Folder to make; it must not exist yet.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write a frozen dataset's manifest, specification and audit for other people.
+
+    `agetrace export` writes the frames themselves, in several formats.
+
+    Example: agetrace dataset export controlled controlled-dataset
+    """
+    from agetrace.dataset_folder import write_dataset_folder
+
+    with catalogue_of(context) as (_, catalogue):
+        files = write_dataset_folder(catalogue, dataset, folder)
+    if as_json:
+        print_json({"folder": str(folder), "files": files})
+    else:
+        say(f"wrote {', '.join(files)} to {folder}")

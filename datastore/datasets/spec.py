@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeGuard
 
 import yaml
 from pydantic import (
@@ -341,6 +341,18 @@ class OwnScenesSpec(_Waivable):
 
 
 Spec = DatasetSpec | OwnScenesSpec
+
+
+def is_family(spec: Spec) -> TypeGuard[DatasetSpec]:
+    """Tell whether a specification stands for all its folds."""
+    return isinstance(spec, DatasetSpec) and spec.folds is not None and spec.fold is None
+
+
+def folds_of(spec: Spec) -> list[Spec]:
+    """Return the specification of each dataset that is to be frozen: one, or one per fold."""
+    if is_family(spec) and spec.folds is not None:
+        return [spec.of_fold(fold) for fold in range(spec.folds.number)]
+    return [spec]
 
 
 def make_spec(document: Any, source: str = "specification") -> Spec:
