@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from datastore.frames.frame import read_jpeg_luma
 from datastore.frames.likeness import BITS, differing_bits, perceptual_hash
 from fixtures.dng import RawLevels
 from fixtures.jpeg import jpeg_bytes
+from fixtures.scenes import FLAT_PANEL, scene_names
 from tests.support.disturbed_frames import CFA, DisturbedCamera, Shot
 from tests.support.frame_files import facts, manifest, needs_shared_data, real_file
 
@@ -30,6 +32,17 @@ SCENES = (
     "foliage-pear-daylight",
 )
 """The least different objects before a wall, and in the leaves."""
+
+UNSEEN: dict[str, dict[str, Any]] = {
+    "another release": {},
+    "a stop darker": {"exposure_s": 1 / 16},
+    "a stop brighter": {"exposure_s": 1 / 4},
+    "1/500 s at ISO 1600": {"exposure_s": 1 / 500, "iso": 1600, "temperature_c": 30.0},
+    "2,000 new defects": {"years": 11.0},
+    "blur of 1.2 photosites": {"defocus": 1.2},
+    "colour of the light": {"colour": (1.2, 1.0, 0.8)},
+}
+"""What changes a frame and not what it looks like."""
 
 SAME_BITS = 10
 OTHER_BITS = 20
@@ -60,25 +73,10 @@ def jpeg_of(frame: Frame) -> NDArray[np.uint8]:
     return np.asarray(luma, np.uint8)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        pytest.param(lambda shot: shot, id="another release"),
-        pytest.param(lambda shot: replace(shot, exposure_s=1 / 16), id="a stop darker"),
-        pytest.param(lambda shot: replace(shot, exposure_s=1 / 4), id="a stop brighter"),
-        pytest.param(
-            lambda shot: replace(shot, exposure_s=1 / 500, iso=1600, temperature_c=30), id="noise"
-        ),
-        pytest.param(lambda shot: replace(shot, years=11.0), id="2,000 new defects"),
-        pytest.param(lambda shot: replace(shot, defocus=1.2), id="out of focus"),
-        pytest.param(lambda shot: replace(shot, colour=(1.2, 1.0, 0.8)), id="colour of the light"),
-    ],
-)
-def test_a_scene_looks_the_same(
-    camera: DisturbedCamera, hashes: dict[str, str], changed: Callable[[Shot], Shot]
-) -> None:
+@pytest.mark.parametrize("name", UNSEEN)
+def test_a_scene_looks_the_same(camera: DisturbedCamera, hashes: dict[str, str], name: str) -> None:
     for scene in SCENES:
-        again = hash_of(camera.take(changed(Shot(scene))))
+        again = hash_of(camera.take(replace(Shot(scene), **UNSEEN[name])))
         assert differing_bits(again, hashes[scene]) <= SAME_BITS
 
 
@@ -167,6 +165,8 @@ def test_real_darks_have_none_and_real_pictures_differ() -> None:
         assert (found is None) == (row["kind"] == "dark"), row["path"]
         if found is not None:
             pictures[row["path"]] = found
+    tripod = [f"jpeg/seiko-photopc_3100z-epsn000{number}.jpg" for number in (3, 4)]
+    assert differing_bits(pictures[tripod[0]], pictures[tripod[1]]) <= SAME_BITS
     # series of one motif from a hand or a tripod lie in one folder and carry one camera's name
     for (first, one), (second, other) in itertools.combinations(pictures.items(), 2):
         if first.rpartition("-")[0] != second.rpartition("-")[0] or "/raw/" in first:
@@ -183,3 +183,42 @@ def test_a_hash_takes_milliseconds() -> None:
         times.append(time.perf_counter() - started)
     # a quiet computer takes a fifth of it
     assert min(times) < 0.015
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1200)
+def test_all_scenes_are_told_apart_and_known_again(
+    camera: DisturbedCamera, record_property: Callable[[str, Any], None]
+) -> None:
+    """All 286 scenes: most bits that differ in one scene, fewest between two of them."""
+    scenes = [name for name in scene_names() if name != FLAT_PANEL]
+    changes = UNSEEN | {
+        "another camera": {},
+        "a photosite's shift": {"shift": (1.0, -1.0)},
+        "three photosites' shift": {"shift": (3.0, -3.0)},
+    }
+    other = DisturbedCamera(6)
+    hashes: dict[str, str] = {}
+    worst = dict.fromkeys([*changes, "RAW and JPEG"], 0)
+    for number, scene in enumerate(scenes):
+        frame = camera.take(Shot(scene))
+        hashes[scene] = hash_of(frame)
+        if number % 5:
+            continue
+        distance = differing_bits(hashes[scene], hash_of(jpeg_of(frame)))
+        worst["RAW and JPEG"] = max(worst["RAW and JPEG"], distance)
+        for name, change in changes.items():
+            taker = other if name == "another camera" else camera
+            again = hash_of(taker.take(replace(Shot(scene), **change)))
+            worst[name] = max(worst[name], differing_bits(hashes[scene], again))
+    nearest = {"background": BITS, "object": BITS, "lamp": BITS, "more than one": BITS}
+    for one, two in itertools.combinations(scenes, 2):
+        parts = [a != b for a, b in zip(one.split("-"), two.split("-"), strict=True)]
+        kind = list(nearest)[parts.index(True)] if sum(parts) == 1 else "more than one"
+        nearest[kind] = min(nearest[kind], differing_bits(hashes[one], hashes[two]))
+    for name, most in worst.items():
+        record_property(f"most: {name}", most)
+    for name, fewest in nearest.items():
+        record_property(f"fewest: other {name}", fewest)
+    assert max(worst[name] for name in UNSEEN) <= SAME_BITS
+    assert min(nearest["background"], nearest["object"], nearest["more than one"]) > OTHER_BITS
