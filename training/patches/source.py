@@ -95,7 +95,6 @@ class _Camera:
     """Frames of one camera: which part of the sensor they show, and where their patches lie."""
 
     variation: str | None
-
     size: tuple[int, int]
     corner: Place
     visible: Area
