@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -305,9 +303,9 @@ class TestProcesses:
         for _ in range(frames_before):
             assert process.stdout.readline()
         partial = tmp_path / "cache" / "partial"
-        while not (partial.is_dir() and list(partial.iterdir())):
+        while process.poll() is None and not (partial.is_dir() and list(partial.iterdir())):
             time.sleep(0.0005)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
         finish(start(tmp_path, 2, quota))
         cache = FrameCache(tmp_path / "cache", Decoder((512, 512)).content, quota)
@@ -329,7 +327,7 @@ class TestProcesses:
             assert dying.stdout is not None
             dying.stdout.readline()
             time.sleep(generator.uniform(0, 0.15))
-            os.kill(dying.pid, signal.SIGKILL)
+            dying.kill()
             dying.communicate()
             finish(living)
             unfinished += len(list(partial.iterdir()))
