@@ -331,7 +331,8 @@ def verify(
         records = [{"sha256": one.sha256, "problem": one.sentence} for one in found.problems]
         print_records(records, ["sha256", "problem"])
     else:
-        say(f"{found.name} {found.version} is as it was frozen; {found.items} files")
+        audited = "" if found.is_audited else "; no audit of it is recorded"
+        say(f"{found.name} {found.version} is as it was frozen; {found.items} files{audited}")
     if found.problems:
         raise typer.Exit(1)
 

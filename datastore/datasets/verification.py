@@ -27,11 +27,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class VerifiedDataset:
-    """What verifying found: nothing, where the dataset is whole."""
+    """What verifying found: no problems, where the dataset is whole.
+
+    `is_audited` is false of datasets that were frozen before there were audits.
+    """
 
     name: str
     version: str
     items: int
+    is_audited: bool
     bytes_read: bool
     problems: tuple[Problem, ...]
 
@@ -71,13 +75,11 @@ def verify_dataset(
     problems = []
     with catalogue.reading() as session:
         problems += list(_row_problems(session, manifest))
+    is_audited = False
     try:
-        found = newest_audit(catalogue, manifest.unforced_version)
+        is_audited = newest_audit(catalogue, manifest.unforced_version) is not None
     except (AssetCorruptError, AssetMissingError) as error:
         problems.append(Problem(None, f"its audit cannot be read: {error}"))
-    else:
-        if found is None:
-            problems.append(Problem(None, "no audit of it is recorded: it was frozen without one"))
     total = len(manifest.items)
     for number, item in enumerate(manifest.items):
         if progress is not None:
@@ -88,7 +90,9 @@ def verify_dataset(
     if progress is not None:
         progress(total, total)
     header = manifest.header
-    return VerifiedDataset(header.name, manifest.version, total, read_bytes, tuple(problems))
+    return VerifiedDataset(
+        header.name, manifest.version, total, is_audited, read_bytes, tuple(problems)
+    )
 
 
 def _row_problems(session: Session, manifest: Manifest) -> Iterator[Problem]:

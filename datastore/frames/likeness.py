@@ -18,7 +18,7 @@ DEFINITION: Final = "likeness-1"
 
 BITS: Final = 256
 
-_GRID: Final = 32
+GRID: Final = 32
 _PARTS_DOWN: Final = 3
 _PARTS_ACROSS: Final = 2
 _SAMPLED_ROWS: Final = 192
@@ -68,7 +68,7 @@ def _hash_of_frame(frame: Frame) -> str | None:
 
     black = black_of(frame)
     range_dn = max(frame.white_level - float(black.mean()), 1.0)
-    grids = _plane_grids(visible_cells(frame))
+    grids = plane_grids(visible_cells(frame))
     if grids is None:
         return None
     grids = np.maximum(grids - black[:, None, None], 0.0)
@@ -82,7 +82,7 @@ def _hash_of_frame(frame: Frame) -> str | None:
 
 def _hash_of_luma(luma: NDArray[np.uint8]) -> str | None:
     rows, columns = luma.shape[0] // 2 * 2, luma.shape[1] // 2 * 2
-    grids = _plane_grids(luma[:rows, :columns])
+    grids = plane_grids(luma[:rows, :columns])
     if grids is None or grids.mean() < _LEAST_LUMA_SHARE * np.iinfo(np.uint8).max:
         return None
     return _hash(grids.mean(axis=0), grids[1], grids[2])
@@ -96,26 +96,38 @@ def _luma_weights(cfa: str) -> NDArray[np.float64]:
     return np.array([weight[letter] / cfa.count(letter) for letter in cfa])
 
 
-def _plane_grids(cells: NDArray[np.uint16] | NDArray[np.uint8]) -> Grid | None:
-    """Return the robust means of the four planes, shape (4, 32, 32); None of tiny frames."""
+def plane_grids(cells: NDArray[np.uint16] | NDArray[np.uint8]) -> Grid | None:
+    """Return means of the four planes on a grid, which single hot photosites do not move.
+
+    Parameters
+    ----------
+    cells
+        Whole cells of 2 x 2, uint16 or uint8 of shape (rows, columns).
+
+    Returns
+    -------
+    ndarray or None
+        float64, shape (4, 32, 32): each field is the mean of the middle two of its six parts. None
+        of frames with fewer than 32 x 32 cells.
+    """
     rows, columns = cells.shape[0] // 2, cells.shape[1] // 2
     down, across = (
-        min(most, side // _GRID) for most, side in ((_PARTS_DOWN, rows), (_PARTS_ACROSS, columns))
+        min(most, side // GRID) for most, side in ((_PARTS_DOWN, rows), (_PARTS_ACROSS, columns))
     )
     if not down or not across:
         return None
     step = max(1, rows // _SAMPLED_ROWS)
-    starts_across = np.arange(_GRID * across) * columns // (_GRID * across)
+    starts_across = np.arange(GRID * across) * columns // (GRID * across)
     widths = np.diff(starts_across, append=columns)
     sampled = -(-rows // step)
-    starts_down = np.arange(_GRID * down) * sampled // (_GRID * down)
+    starts_down = np.arange(GRID * down) * sampled // (GRID * down)
     heights = np.diff(starts_down, append=sampled)
     grids = []
     for plane in range(4):
         lines = cells[plane // 2 :: 2, plane % 2 :: 2][::step]
         sums = np.add.reduceat(lines, starts_across, axis=1, dtype=np.uint32)
         means = np.add.reduceat(sums / widths, starts_down, axis=0) / heights[:, None]
-        parts = means.reshape(_GRID, down, _GRID, across).swapaxes(1, 2).reshape(_GRID, _GRID, -1)
+        parts = means.reshape(GRID, down, GRID, across).swapaxes(1, 2).reshape(GRID, GRID, -1)
         parts.sort(axis=-1)
         count = down * across
         grids.append(parts[..., (count - 1) // 2 : count // 2 + 1].mean(axis=-1))

@@ -35,6 +35,7 @@ from datastore.datasets.auditing.rules import (
     rule_of_recording,
     rule_of_sessions,
     rules_of_baselines,
+    weighed,
 )
 
 DEFINITION = "audit-1"
@@ -94,7 +95,8 @@ def audit_items(
     for one in uncontrolled:
         tested.append(measure_nuisance(facts, one, cells, relabelled, resampled))
         step()
-    associations = [*controlled, *judge_uncontrolled(tested, relabellings, parameters)]
+    uncontrolled_ones = judge_uncontrolled(tested, relabellings, parameters)
+    associations = [*controlled, *map(weighed, uncontrolled_ones)]
     baselines = judge_baselines(facts, features, parameters)
     step()
     duplicates = find_duplicates(facts, parameters.duplicate_bits)

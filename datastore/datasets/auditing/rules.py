@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from math import sqrt
 from typing import Final
 
 from datastore.datasets.auditing.baselines import PIXEL_BASELINES, TABULAR_BASELINES
@@ -21,7 +23,8 @@ from datastore.datasets.auditing.report import (
 MAY_BE_AGE: Final = frozenset(
     {"black_level_dn", "clipped_share", "sharpness", "dark_level_dn", "focus_ratio"}
 )
-"""Measures that ageing itself may move: associated with the label they warn and do not fail."""
+"""Measures that ageing itself may move: hot photosites clip. Associated with the label they are
+told and held against nobody; light that moved them would move the mean and the baselines, too."""
 
 NOT_IN_THE_PICTURE: Final = frozenset(
     {
@@ -119,17 +122,36 @@ def rule_of_association(one: Association, parameters: AuditParameters) -> RuleRe
         words = f"{name}: {strength}, and no result could have been significant."
         return RuleResult(name, "inconclusive", words, numbers)
     p = f"p = {one.p_corrected:.2g} over all nuisances"
-    if one.verdict == "fail" and name in MAY_BE_AGE:
-        words = f"{name} goes with the label ({strength}, {p}); ageing itself may move it."
-        return RuleResult(name, "warn", words, numbers)
-    if one.verdict == "fail" and name in NOT_IN_THE_PICTURE:
-        words = f"{name} goes with the label ({strength}, {p}): it cannot be told from age."
-        return RuleResult(name, "warn", words, numbers)
     if one.verdict == "fail":
         words = f"{name} goes with the label ({strength}, {p}): it tells the class without any age."
         return RuleResult(name, "fail", words, numbers)
+    if is_significant(one, parameters):
+        end = (
+            "; ageing itself may move it."
+            if name in MAY_BE_AGE
+            else ": what it did to the frames cannot be told from age."
+        )
+        words = f"{name} goes with the label ({strength}, {p}){end}"
+        return RuleResult(name, one.verdict, words, numbers)
     words = f"{name}: {strength}, {p}, no more than sessions differ by chance."
-    return RuleResult(name, "pass", words, numbers)
+    return RuleResult(name, one.verdict, words, numbers)
+
+
+def is_significant(one: Association, parameters: AuditParameters) -> bool:
+    """Tell whether an uncontrolled factor goes with the label more than is negligible."""
+    if one.value is None or one.p_corrected is None:
+        return False
+    strength = sqrt(one.value) if one.measure == "eta-squared" else one.value
+    return one.p_corrected <= parameters.alpha and strength > parameters.negligible
+
+
+def weighed(one: Association) -> Association:
+    """Return an association with the verdict that what it speaks of deserves."""
+    if one.verdict != "fail" or one.controlled:
+        return one
+    if one.nuisance in MAY_BE_AGE:
+        return replace(one, verdict="pass")
+    return replace(one, verdict="warn") if one.nuisance in NOT_IN_THE_PICTURE else one
 
 
 def rule_of_recording(name: str, value: float, unknown: int) -> RuleResult:
