@@ -283,6 +283,10 @@ def choose_scenes(names: list[str], amounts: Amounts, seed: int) -> list[str]:
     return chosen
 
 
+FORCED = {"biased": "shows what a network learns when content gives the class away"}
+"""Datasets that fail their audit on purpose, and why they are frozen all the same."""
+
+
 def dataset_specifications(amounts: Amounts, seed: int) -> dict[str, dict[str, Any]]:
     """Return what to freeze: the controlled set, the biased one drawn from it, the control."""
     controlled = {

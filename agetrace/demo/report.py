@@ -40,6 +40,7 @@ def write_demo_report(
         ),
         _virtual_section(catalogue, results),
         _ledger_section(results),
+        _audit_section(results),
         *evidence_sections(catalogue, list(results.experiments.values())),
         Section(
             title="Summary",
@@ -80,6 +81,8 @@ def conditions_of(results: DemoResults) -> list[Check]:
     random_mask = results.evaluation("controlled", "clean-masked-at-random")
     swapped = results.evaluation("biased", "swapped")
     return [
+        _audited(results, "controlled", "pass", "Controlled set: passes its audit"),
+        _audited(results, "biased", "fail", "Biased set: fails its audit"),
         _above(own, "Biased set: high accuracy on its own kind of test (own scenes, new sessions)"),
         _within(results.evaluation("biased", "clean"), "Biased set: falls on the clean block"),
         Check(
@@ -109,6 +112,39 @@ def conditions_of(results: DemoResults) -> list[Check]:
         ),
         _within(results.evaluation("without-ageing", "clean"), "Camera without ageing: at chance"),
     ]
+
+
+def _audited(results: DemoResults, name: str, required: str, statement: str) -> Check:
+    report = results.datasets[name].audit
+    told = [rule.rule for rule in report.rules if rule.verdict not in ("pass", "not-run")]
+    measured = f"{report.verdict}{': ' if told else ''}{', '.join(told)}"
+    return Check(statement, measured, required, report.verdict == required)
+
+
+def _audit_section(results: DemoResults) -> Section:
+    tables = [
+        Table(
+            ["rule", "verdict", "reason"],
+            [
+                [rule.rule, rule.verdict, rule.sentence]
+                for rule in frozen.audit.rules
+                if rule.verdict != "pass" or rule.rule.startswith("baseline")
+            ],
+            caption=f"{name}: {frozen.audit.verdict}",
+        )
+        for name, frozen in results.datasets.items()
+    ]
+    return Section(
+        title="The datasets' audits",
+        paragraphs=[
+            (
+                "Before a dataset is frozen, every recorded nuisance and five baselines that cannot"
+                " see age are held against its label. The folder audits has the whole pages; here"
+                " are the baselines, and what did not pass."
+            )
+        ],
+        tables=tables,
+    )
 
 
 def _above(evaluation: EvaluationSummary, statement: str) -> Check:

@@ -82,6 +82,7 @@ class DemoResults:
             "controlled_accuracy_masked": accuracy("controlled", "clean-masked-by-ledger"),
             "controlled_accuracy_random_mask": accuracy("controlled", "clean-masked-at-random"),
             "noage_accuracy_clean": accuracy("without-ageing", "clean"),
+            "audits": {name: frozen.audit.verdict for name, frozen in self.datasets.items()},
             "runs": self.amounts.runs,
             "acceleration_count": self.score.acceleration_count,
             "acceleration_amplitude": self.score.acceleration_amplitude,

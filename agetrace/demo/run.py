@@ -28,13 +28,18 @@ from capture.recipes import read_recipe
 from datastore import equipment, timeslots
 from datastore.catalogue import Catalogue
 from datastore.clocks import HostClock
+from datastore.datasets.auditing.facts import BaselineFeatures
+from datastore.datasets.auditing.page import write_audit_page
 from datastore.datasets.freeze import Frozen, freeze
+from datastore.datasets.loading import load
+from datastore.datasets.manifest import Manifest
 from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera, Run
+from training.baselines import pixel_features
 from training.defects import records
 from training.experiments.summary import ExperimentSummary, summarise
 
-_OURS = ("home", "fixture", "plan", "report.html", "summary.json")
+_OURS = ("home", "fixture", "plan", "audits", "report.html", "summary.json")
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict
         truth_folder = output / "fixture" / "truth"
         score = score_cameras(catalogue, truth_folder, amounts)
         stage("datasets: controlled, biased, without ageing")
-        datasets = _freeze(catalogue, documents, amounts, seed)
+        datasets = _freeze(home, catalogue, documents, amounts, seed)
+        _write_audits(catalogue, datasets, output / "audits")
         masks = documents / "true-new-defects.json"
         masks.write_text(json.dumps(score.new_places), encoding="utf-8")
         stage("experiments")
@@ -204,17 +210,32 @@ def _extract(catalogue: Catalogue, quiet: bool) -> None:
 
 
 def _freeze(
-    catalogue: Catalogue, documents: Path, amounts: plan.Amounts, seed: int
+    home: Home, catalogue: Catalogue, documents: Path, amounts: plan.Amounts, seed: int
 ) -> dict[str, Frozen]:
+    """Audit and freeze the datasets; the biased one fails, and says why it is there."""
     now = HostClock().now()
+
+    def pixels(manifest: Manifest) -> tuple[BaselineFeatures, ...]:
+        folder = home.work_root / "baselines"
+        return pixel_features(catalogue, manifest.items, cache_folder=folder)
+
     return {
         name: freeze(
             catalogue,
             parse_spec(_write(documents / f"dataset-{name}.yaml", document).read_text("utf-8")),
             now,
+            force=plan.FORCED.get(name),
+            pixels=pixels,
         )
         for name, document in plan.dataset_specifications(amounts, seed).items()
     }
+
+
+def _write_audits(catalogue: Catalogue, datasets: Mapping[str, Frozen], folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, frozen in datasets.items():
+        header = load(catalogue, frozen.version).header
+        write_audit_page(frozen.audit, folder / f"{name}.html", header=header)
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> Path:
