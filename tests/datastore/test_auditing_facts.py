@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -199,3 +200,29 @@ def equal(first: ItemFacts, second: ItemFacts) -> bool:
         and np.array_equal(one.values, other.values, equal_nan=one.levels is None)
         for one, other in zip(first.nuisances, second.nuisances, strict=True)
     ) and np.array_equal(first.hashes, second.hashes)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1200)
+def test_a_hundred_thousand_items_take_seconds(
+    catalogue: Catalogue, record_property: Callable[[str, Any], None]
+) -> None:
+    """Facts of 100,000 items with checks, measures and hashes are read in seconds."""
+    frames = make_frames(
+        sessions=12,
+        scenes=[f"scene-{number}" for number in range(20)],
+        exposures=[f"1/{denominator}" for denominator in range(2, 12)],
+        repeats=25,
+    )
+    write_audited(catalogue, frames)
+    manifest = freeze_frames(dataset_spec(), frames)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        facts = collect_facts(catalogue, manifest)
+        seconds.append(time.perf_counter() - started)
+    assert len(facts.nuisances) == 28
+    record_property("items", len(manifest.items))
+    record_property("seconds", round(min(seconds), 2))
+    assert len(manifest.items) == 100_000
+    assert min(seconds) < 10

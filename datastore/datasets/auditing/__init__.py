@@ -1,4 +1,5 @@
 """Audits of datasets: is a recorded nuisance, or what is easily seen, associated with the label.
 
-Everything here works on the columns of `facts`, so that the statistics know no catalogue.
+`collecting` reads the columns of `facts` from the catalogue and `records` writes down what was
+found; the statistics between them work on columns alone and know no catalogue.
 """
