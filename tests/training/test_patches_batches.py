@@ -27,7 +27,7 @@ def frame_of(input_name: InputName, number: int) -> CachedFrame:
     if input_name.startswith("raw-"):
         pixels: NDArray[Any] = generator.integers(480, 4096, (40, 61)).astype(np.uint16)
         return CachedFrame(str(number), pixels, BLACK, 4095 * (number + 1), (0, 0, 40, 61))
-    shape = (3, 40, 61) if input_name == "jpeg-rgb" else (40, 61)
+    shape = (40, 61, 3) if input_name == "jpeg-rgb" else (40, 61)
     pixels = generator.integers(0, 256, shape).astype(np.uint8)
     return CachedFrame(str(number), pixels, (0.0,) * 4, 255, (0, 0, 40, 61))
 
@@ -36,12 +36,12 @@ def naive(
     frame: CachedFrame, row: int, column: int, size: int, input_name: InputName
 ) -> NDArray[np.float32]:
     """Return a linear patch, one photosite after the other."""
-    pixels = frame.pixels if frame.pixels.ndim == 3 else frame.pixels[None]
+    pixels = frame.pixels if frame.pixels.ndim == 3 else frame.pixels[..., None]
     full = np.float32(2.0 ** np.ceil(np.log2(frame.white_level - min(frame.black_levels))))
-    out = np.empty((len(pixels), size, size), np.float32)
+    out = np.empty((pixels.shape[2], size, size), np.float32)
     for channel, y, x in np.ndindex(out.shape):
         black = np.float32(frame.black_levels[y % 2 * 2 + x % 2])
-        out[channel, y, x] = (np.float32(pixels[channel, row + y, column + x]) - black) / full
+        out[channel, y, x] = (np.float32(pixels[row + y, column + x, channel]) - black) / full
     if input_name == "raw-planes":
         return np.stack([out[0, y::2, x::2] for y in (0, 1) for x in (0, 1)])
     return out

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.patches._kernels import cut, cut_planes
+from training.patches._kernels import cut, cut_colours, cut_planes
 from training.patches.inputs import CachedFrame, InputName, Transform, batch_shape
 
 Floats = NDArray[np.float32]
+
+_KERNELS: dict[InputName, Callable[..., None]] = {
+    "raw-mosaic": cut,
+    "raw-planes": cut_planes,
+    "jpeg-luma": cut,
+    "jpeg-rgb": cut_colours,
+}
 
 
 def cut_batch(
@@ -60,24 +66,20 @@ def cut_batch(
     """
     shape = batch_shape(input_name, len(frames), patch_size)
     batch = np.empty(shape, np.float32) if out is None else out
-    kernel = cut_planes if input_name == "raw-planes" else cut
+    kernel = _KERNELS[input_name]
     takes_root = transform == "square-root"
-    known: dict[int, tuple[NDArray[Any], NDArray[np.float32], np.float32]] = {}
+    known: dict[int, tuple[NDArray[np.float32], np.float32]] = {}
     for patch, frame, (row, column) in zip(batch, frames, origins.tolist(), strict=True):
         if id(frame) not in known:
-            known[id(frame)] = (_channels(frame), *_levels(frame))
-        pixels, black, scale = known[id(frame)]
-        rows, columns = pixels.shape[1:]
+            known[id(frame)] = _levels(frame)
+        black, scale = known[id(frame)]
+        rows, columns = frame.size
         if min(row, column) < 0 or max(row - rows, column - columns) > -patch_size:
             raise IndexError(
                 f"a patch of {patch_size} at ({row}, {column}) in a frame of {rows} x {columns}"
             )
-        kernel(pixels, row, column, black, scale, takes_root, patch)
+        kernel(frame.pixels, row, column, black, scale, takes_root, patch)
     return batch
-
-
-def _channels(frame: CachedFrame) -> NDArray[Any]:
-    return frame.pixels[None] if frame.pixels.ndim == 2 else frame.pixels
 
 
 def _levels(frame: CachedFrame) -> tuple[NDArray[np.float32], np.float32]:

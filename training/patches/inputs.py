@@ -52,8 +52,8 @@ class CachedFrame:
     key
         Content address: tells this frame, with its variation, from every other.
     pixels
-        Values of a mosaic or of a luma, shape (rows, columns), or of colours, shape (3, rows,
-        columns); uint16 for a mosaic, else uint8; usually memory-mapped and read-only.
+        Values of a mosaic or of a luma, shape (rows, columns), or of colours, shape (rows, columns,
+        3); uint16 for a mosaic, else uint8; usually memory-mapped and read-only.
     black_levels
         Black level in DN of the four places of the 2x2 colour cell, row-major.
     white_level
@@ -71,7 +71,7 @@ class CachedFrame:
     @property
     def size(self) -> tuple[int, int]:
         """Rows and columns."""
-        rows, columns = self.pixels.shape[-2:]
+        rows, columns = self.pixels.shape[:2]
         return rows, columns
 
 
@@ -123,12 +123,12 @@ def decode_luma(path: Path) -> Decoded:
 
 
 def decode_rgb(path: Path) -> Decoded:
-    """Read the colours of a JPEG, colour by colour; raises FrameError when that fails."""
-    return _of_jpeg(np.ascontiguousarray(read_jpeg_rgb(path).transpose(2, 0, 1)))
+    """Read the colours of a JPEG; raises FrameError when it cannot be decoded."""
+    return _of_jpeg(read_jpeg_rgb(path))
 
 
 def _of_jpeg(pixels: NDArray[np.uint8]) -> Decoded:
-    rows, columns = pixels.shape[-2:]
+    rows, columns = pixels.shape[:2]
     return Decoded(pixels, (0.0, 0.0, 0.0, 0.0), _JPEG_WHITE_LEVEL, (0, 0, rows, columns))
 
 
