@@ -73,6 +73,22 @@ def is_crossed(facts: ItemFacts, cells: Codes) -> bool:
     return bool((table_of(facts, cells, int(cells.max(initial=0)) + 1) > 0).all())
 
 
+def setting_cells(facts: ItemFacts, chosen: NDArray[np.bool_]) -> Codes:
+    """Return the cell of camera and settings of each item, shape (items,).
+
+    It is the camera alone where, among the chosen items, some cell lacks a class or is missing.
+    """
+    columns = [facts.cameras]
+    columns += [one.values.astype(np.int64) for one in facts.nuisances if one.name in _SETTINGS]
+    cells: Codes = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+    classes = len(facts.class_names)
+    counts = np.bincount(
+        cells[chosen] * classes + facts.labels[chosen],
+        minlength=(int(cells.max(initial=0)) + 1) * classes,
+    )
+    return cells if (counts > 0).all() else facts.cameras
+
+
 def content_cells(facts: ItemFacts) -> Codes:
     """Return the cell of camera, scene and settings of each item, shape (items,).
 

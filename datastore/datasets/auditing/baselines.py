@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from datastore.datasets.auditing.association import columns_of
+from datastore.datasets.auditing.association import columns_of, setting_cells
 from datastore.datasets.auditing.facts import BaselineFeatures, Codes, Floats, ItemFacts
 from datastore.datasets.auditing.relabelling import Relabellings, relabel_sessions
 from datastore.datasets.auditing.report import AuditParameters, BaselineResult, RuleVerdict
@@ -126,23 +126,31 @@ def _recognise(facts: ItemFacts, features: BaselineFeatures) -> Codes | None:
     """Return the class that a baseline tells of every item; None where it cannot be trained."""
     train = (facts.blocks == "train") & features.known
     labels = facts.labels[train]
-    seen = features.values[train]
     if len(np.unique(labels)) < 2:
         return None
+    # cameras and exposures differ by more than any bias would
+    cells = setting_cells(facts, train)
+    size = int(cells.max()) + 1
+    counts = np.maximum(np.bincount(cells[train], minlength=size), 1)
+    means = np.stack(
+        [np.bincount(cells[train], column[train], size) for column in features.values.T], axis=1
+    )
+    values = features.values - (means / counts[:, None])[cells]
+    seen = values[train]
     mean, spread = seen.mean(axis=0), seen.std(axis=0)
-    varied = spread > 1e-9 * np.maximum(np.abs(mean), 1.0)
+    varied = spread > 1e-9 * np.maximum(np.abs(features.values[train]).max(axis=0), 1.0)
     if not varied.any():
         return np.full(len(facts.labels), np.bincount(labels).argmax())
     # imported late: it costs a second that no other command has to pay
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-    def scaled(values: Floats) -> Floats:
-        return np.clip((values[:, varied] - mean[varied]) / spread[varied], -_SPAN, _SPAN)
+    def scaled(columns: Floats) -> Floats:
+        return np.clip((columns[:, varied] - mean[varied]) / spread[varied], -_SPAN, _SPAN)
 
     classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     classifier.fit(scaled(seen), labels)
     answers = np.full(len(facts.labels), -1, np.int64)
-    answers[features.known] = classifier.predict(scaled(features.values[features.known]))
+    answers[features.known] = classifier.predict(scaled(values[features.known]))
     return answers
 
 

@@ -1,0 +1,203 @@
+"""Pixel baselines: they see content, light and colour, and no single photosite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import rawpy
+from numpy.typing import NDArray
+
+from datastore.catalogue import Catalogue
+from datastore.datasets.items import CameraIdentity, Item, TimeslotBounds
+from datastore.frames import Frame, read_frame, read_jpeg_rgb
+from tests.support.catalogues import new_sqlite_catalogue
+from training.baselines import BASELINES, features_of, pixel_features
+from training.baselines.features import grids_of_frame, grids_of_jpeg
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+
+
+def make_frame(
+    light: NDArray[np.float64], generator: np.random.Generator, black: float = 500.0
+) -> Frame:
+    """A mosaic of 512 x 384 photosites with photon noise, of light in electrons per cell."""
+    signal = np.kron(light, np.ones((2, 2)))
+    noisy = generator.poisson(signal) + black + generator.normal(0, 3, signal.shape)
+    mosaic = np.clip(noisy, 0, 16383).astype(np.uint16)
+    rows, columns = mosaic.shape
+    return Frame(mosaic, "RGGB", 16383, (black,) * 4, (0, 0, rows, columns))
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def light(generator: np.random.Generator) -> NDArray[np.float64]:
+    down, across = np.mgrid[0:192, 0:256]
+    return 2000 + 900 * np.sin(down / 31) * np.cos(across / 47) + 3.0 * across
+
+
+def features(frame: Frame) -> dict[str, NDArray[np.float64]]:
+    grids = grids_of_frame(frame)
+    assert grids is not None
+    return features_of(grids)
+
+
+def test_hundreds_of_hot_photosites_move_features_by_less_than_a_flicker_of_the_lamp(
+    light: NDArray[np.float64], generator: np.random.Generator
+) -> None:
+    """400 saturated photosites of 200,000 raise the mean by over 1 %, and no feature by 0.3 %."""
+    sound = [make_frame(light, generator) for _ in range(8)]
+    places = generator.choice(384 * 512, 400, replace=False)
+    defective = [make_frame(light, generator) for _ in range(8)]
+    for frame in defective:
+        frame.mosaic.ravel()[places] = 16383
+    means = [np.mean([frame.mosaic.mean() - 500 for frame in some]) for some in (sound, defective)]
+    assert np.log(means[1] / means[0]) > 0.01
+    for name in BASELINES:
+        before, after = (
+            np.mean([features(frame)[name] for frame in some], axis=0)
+            for some in (sound, defective)
+        )
+        assert np.abs(after - before).max() < 0.003, name
+
+
+def test_light_and_content_move_them(
+    light: NDArray[np.float64], generator: np.random.Generator
+) -> None:
+    plain, brighter = make_frame(light, generator), make_frame(1.1 * light, generator)
+    other = make_frame(light[::-1], generator)
+    for name in BASELINES:
+        base = features(plain)[name]
+        assert np.abs(features(brighter)[name] - base).max() > 0.05, name
+    assert np.abs(features(other)["thumbnail"] - features(plain)["thumbnail"]).max() > 0.2
+
+
+def test_an_exposure_adds_a_constant(
+    light: NDArray[np.float64], generator: np.random.Generator
+) -> None:
+    shift = (
+        features(make_frame(2 * light, generator))["thumbnail"]
+        - features(make_frame(light, generator))["thumbnail"]
+    )
+    assert shift == pytest.approx(np.full(64, np.log(2)), abs=0.02)
+
+
+def test_means_of_colours_are_those_of_a_plain_mean_of_a_real_file() -> None:
+    file = next(iter(sorted(DATA.glob("**/*.CR2"))), None) if DATA.is_dir() else None
+    if file is None:
+        pytest.skip("no CR2 in ../shared/data")
+    frame = read_frame(file)
+    grids = grids_of_frame(frame)
+    assert grids is not None
+    with rawpy.imread(str(file)) as raw:
+        visible = raw.raw_image_visible.astype(float)
+        black, white = raw.black_level_per_channel[0], raw.white_level
+    plain = (np.median(visible[0::2, 0::2]) - black) / (white - black)
+    assert np.median(grids[0]) == pytest.approx(plain, rel=0.25, abs=0.002)
+
+
+def test_a_jpeg_gives_its_three_colours() -> None:
+    rgb = np.zeros((128, 192, 3), np.uint8)
+    rgb[..., 0], rgb[..., 1], rgb[..., 2] = 200, 100, 50
+    grids = grids_of_jpeg(rgb)
+    assert grids is not None
+    assert grids.mean(axis=(1, 2)) * 255 == pytest.approx([200, 100, 100, 50])
+
+
+def picture(seed: int) -> bytes:
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(30, 220, (8, 12, 3), np.uint8)
+    return bytes(cv2.imencode(".jpg", cv2.resize(coarse, (192, 128)))[1])
+
+
+@dataclass
+class Stored:
+    catalogue: Catalogue
+    items: list[Item]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Stored:
+    catalogue = new_sqlite_catalogue(tmp_path)
+    slot = TimeslotBounds(
+        scheme="years",
+        ordinal=1,
+        starts_at=datetime(2020, 1, 1, tzinfo=UTC),
+        ends_at=datetime(2021, 1, 1, tzinfo=UTC),
+    )
+    camera = CameraIdentity(make="Nikon", model="D750", serial="1", simulated=False)
+    items = []
+    for seed in range(3):
+        found = catalogue.store.put_bytes(picture(seed))
+        facts = {
+            "sha256": found.sha256,
+            "role": "jpeg",
+            "kind": "natural",
+            "camera": camera,
+            "firmware": None,
+            "fixture": None,
+            "scene": None,
+            "session": "a",
+            "session_started_at": slot.starts_at,
+            "triggered_at": slot.starts_at,
+            "iso": None,
+            "exposure": None,
+            "f_number": None,
+            "temperature_millidegrees": None,
+            "verdict": None,
+            "class_name": "early",
+            "timeslot": slot,
+            "block": "train",
+        }
+        items.append(Item.checked(facts))
+    return Stored(catalogue, items)
+
+
+def test_features_of_stored_files_come_in_the_order_of_the_items(stored: Stored) -> None:
+    told: list[tuple[int, int]] = []
+    found = pixel_features(
+        stored.catalogue, stored.items, progress=lambda done, total: told.append((done, total))
+    )
+    assert [one.name for one in found] == list(BASELINES)
+    assert told[-1] == (3, 3)
+    for place, item in enumerate(stored.items):
+        grids = grids_of_jpeg(read_jpeg_rgb(stored.catalogue.store.path(item.sha256)))
+        assert grids is not None
+        for one in found:
+            assert one.known[place]
+            assert one.values[place] == pytest.approx(features_of(grids)[one.name], abs=1e-5)
+
+
+def test_a_lost_or_damaged_file_is_unknown(stored: Stored) -> None:
+    lost, damaged = (stored.catalogue.store.path(item.sha256) for item in stored.items[:2])
+    lost.unlink()
+    damaged.chmod(0o644)
+    damaged.write_bytes(b"no picture")
+    for one in pixel_features(stored.catalogue, stored.items):
+        assert one.known.tolist() == [False, False, True]
+
+
+def test_what_was_decoded_is_not_decoded_again(stored: Stored, tmp_path: Path) -> None:
+    first = pixel_features(stored.catalogue, stored.items, cache_folder=tmp_path / "cache")
+    for item in stored.items:
+        stored.catalogue.store.path(item.sha256).unlink()
+    again = pixel_features(stored.catalogue, stored.items, cache_folder=tmp_path / "cache")
+    for one, other in zip(first, again, strict=True):
+        assert one.known.all() and (one.values == other.values).all()
+    # a file that was cut off is as good as none
+    cut = next((tmp_path / "cache").rglob("*.npy"))
+    cut.write_bytes(cut.read_bytes()[:100])
+    assert (
+        sum(
+            pixel_features(stored.catalogue, stored.items, cache_folder=tmp_path / "cache")[0].known
+        )
+        == 2
+    )
