@@ -226,8 +226,6 @@ def show(context: typer.Context, dataset: Reference, as_json: JsonOption = False
 
     Example: agetrace dataset show controlled
     """
-    from dataclasses import asdict
-
     from datastore.datasets.auditing.records import newest_audit
     from datastore.datasets.freeze import count_items
     from datastore.datasets.loading import lineage, load
@@ -237,7 +235,15 @@ def show(context: typer.Context, dataset: Reference, as_json: JsonOption = False
         found = newest_audit(catalogue, manifest.unforced_version)
         parents = lineage(catalogue, manifest)
     header = manifest.header
-    counts = [asdict(one) for one in count_items(manifest)]
+    counts = [
+        {
+            "block": one.block,
+            "class": one.class_name,
+            "camera": one.camera_serial,
+            "items": one.items,
+        }
+        for one in count_items(manifest)
+    ]
     forced = None if header.forced is None else header.forced.model_dump(mode="json")
     if as_json:
         print_json(
@@ -263,7 +269,7 @@ def show(context: typer.Context, dataset: Reference, as_json: JsonOption = False
         say(f"waived {waiver.constraint}: {waiver.reason}")
     for one in parents:
         say(f"from {one.header.name} {one.version}")
-    print_records(counts, ["block", "class_name", "camera_serial", "items"])
+    print_records(counts, ["block", "class", "camera", "items"])
 
 
 @app.command()

@@ -256,11 +256,15 @@ def test_a_biased_dataset_needs_its_waiver_and_keeps_it(line: Line) -> None:
     without = line.write("unwaived.yaml", {**BIASED, "name": "unwaived", "waive": []})
     assert "same-scenes" in lab.run("dataset", "freeze", without, code=2).message
     biased = line.write("biased.yaml", BIASED)
-    version = lab.run("dataset", "freeze", biased, "--json").document["version"]
+    assert "--force REASON" in lab.run("dataset", "freeze", biased, code=2).message
+    version = lab.run(
+        "dataset", "freeze", biased, "--force", "shows what content does", "--json"
+    ).document["version"]
     listed = {one["name"]: one for one in lab.run("dataset", "list", "--json").lines}
     assert listed["biased"]["version"] == version
     assert listed["biased"]["waived"] == ["same-scenes"]
-    assert listed["controlled"]["waived"] == []
+    assert listed["biased"]["audit"] == "fail"
+    assert listed["controlled"]["waived"] == [] and listed["controlled"]["audit"] == "warn"
     assert "unwaived" not in listed
 
 
