@@ -46,11 +46,12 @@ class Labels:
         inside = (places >= 0) & (times < self._ends[places])
         return np.where(inside, self._codes[places], -1), np.where(inside, places, -1)
 
-    def item(self, frame: Frame, code: int, place: int, block: Block) -> Item:
+    def item(self, frame: Frame, code: int, place: int, block: Block, age_s: int | None) -> Item:
         """Return a frame as an item, its class and timeslot being known."""
         return Item.of(
             frame,
             class_name=self.names[code],
             timeslot=self._timeslots[place],
             block=block,
+            age_s=age_s,
         )

@@ -28,7 +28,7 @@ from datastore.datasets.items import (
     content_order,
 )
 from datastore.datasets.lines import item_reader, item_writer, read_line
-from datastore.datasets.spec import Kind, Role, Spec, Waiver, make_spec
+from datastore.datasets.spec import DatasetSpec, Kind, Role, Spec, Waiver, make_spec
 from datastore.descriptions import describe_problems
 
 
@@ -222,7 +222,13 @@ def _prove_again(header: Header, items: list[Item]) -> None:
     if items != sorted(items, key=content_order):
         raise ManifestError("the manifest's items are not in their order")
     bounds = {one.name: set(one.timeslots) for one in header.classes}
+    try:
+        spec = header.spec
+    except SpecError as error:
+        raise ManifestError(f"the manifest breaks its own rules: {error}") from None
     for item in items:
+        if isinstance(spec, DatasetSpec) and item.age_s != spec.age_s(item.triggered_at):
+            raise ManifestError(f"item {item.sha256}: its age is not that of its time")
         if item.timeslot not in bounds.get(item.class_name, ()):
             raise ManifestError(
                 f"item {item.sha256}: class {item.class_name} does not have its timeslot"
@@ -230,7 +236,6 @@ def _prove_again(header: Header, items: list[Item]) -> None:
         if not item.timeslot.starts_at <= item.triggered_at < item.timeslot.ends_at:
             raise ManifestError(f"item {item.sha256}: taken outside its timeslot")
     try:
-        spec = header.spec
         rebuilt = make_manifest(spec, header.kind, header.role, header.classes, items)
     except (SpecError, ConstraintError, LeakError) as error:
         raise ManifestError(f"the manifest breaks its own rules: {error}") from None

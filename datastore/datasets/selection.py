@@ -45,7 +45,9 @@ def find_classes(session: Session, spec: DatasetSpec) -> tuple[ClassBounds, ...]
         )
         for timeslot in scheme.timeslots
     }
-    for position, one in enumerate(spec.classes):
+    if spec.age_bins is not None:
+        return _bins(spec, list(bounds.values()))
+    for position, one in enumerate(spec.classes or ()):
         for ordinal in one.timeslots:
             if ordinal not in bounds:
                 raise SpecError(
@@ -54,8 +56,25 @@ def find_classes(session: Session, spec: DatasetSpec) -> tuple[ClassBounds, ...]
                 )
     return tuple(
         ClassBounds(name=one.name, timeslots=tuple(bounds[ordinal] for ordinal in one.timeslots))
-        for one in spec.classes
+        for one in spec.classes or ()
     )
+
+
+def _bins(spec: DatasetSpec, timeslots: list[TimeslotBounds]) -> tuple[ClassBounds, ...]:
+    """Return the timeslots that lie in each age bin whole."""
+    assert spec.age_bins is not None and spec.age_origin is not None
+    found = []
+    for name, starts_at, ends_at in spec.age_bins.bins(spec.age_origin):
+        inside = tuple(
+            one for one in timeslots if starts_at <= one.starts_at and one.ends_at <= ends_at
+        )
+        if not inside:
+            raise SpecError(
+                f"age_bins: no timeslot of scheme {spec.scheme} lies in {name} whole"
+                f" ({starts_at:%Y-%m-%d} to {ends_at:%Y-%m-%d})"
+            )
+        found.append(ClassBounds(name=name, timeslots=inside))
+    return tuple(found)
 
 
 def find_cameras(session: Session, serials: Sequence[str]) -> dict[int, CameraIdentity]:

@@ -116,7 +116,7 @@ def solve(spec: DatasetSpec, classes: Sequence[ClassBounds], frames: Iterable[Fr
         held = number_of(scenes.validation, len(pool.columns.scene_units[1]))
     left_out = +(pool.left_out + best.left_out)
     return Selection(
-        _items(labels, pool.columns, best),
+        _items(spec, labels, pool.columns, best),
         dict(sorted(left_out.items())),
         upper_bound(spec, pool.columns, held),
     )
@@ -246,12 +246,12 @@ def _told_lacking(columns: Columns, labels: Labels, constraint: str, mine: Mask)
     return f"camera {camera}: nothing is in every class: {'; '.join(lacks[:3])}"
 
 
-def _items(labels: Labels, columns: Columns, split: Split) -> tuple[Item, ...]:
+def _items(spec: DatasetSpec, labels: Labels, columns: Columns, split: Split) -> tuple[Item, ...]:
     places = np.flatnonzero(split.kept)
     frames = [columns.frames[place] for place in places.tolist()]
     codes, timeslots = labels.find(frames)
     return tuple(
-        labels.item(frame, code, timeslot, BLOCKS[block])
+        labels.item(frame, code, timeslot, BLOCKS[block], spec.age_s(frame.triggered_at))
         for frame, code, timeslot, block in zip(
             frames,
             codes.tolist(),

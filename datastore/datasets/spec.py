@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Self, TypeGuard
 
 import yaml
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -18,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from datastore.datasets.class_specs import PRESETS, AgeBins, ClassSpec, Origin, Strict
 from datastore.datasets.errors import SpecError
 from datastore.datasets.patch_spec import PatchSpec
 from datastore.descriptions import Name, describe_problems
@@ -90,54 +90,7 @@ def _check_name(name: str) -> str:
     return name
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-PRESETS: dict[str, tuple[tuple[str, str], ...]] = {
-    "ntif-1-5-vs-21-25": (("1-5", "1-5"), ("21-25", "21-25")),
-    "ntif-five-class": tuple(
-        (f"{first}-{first + 4}", f"{first}-{first + 4}") for first in range(1, 26, 5)
-    ),
-}
-"""Classes of published tasks, by name: label and timeslots (NTIF: Ahmed et al., CoDIT 2020)."""
-
-_RANGE = re.compile(r"\s*(-?[0-9]+)\s*(?:-\s*(-?[0-9]+)\s*)?")
-_MOST_TIMESLOTS = 10_000
-
-
-def _ordinals(value: Any) -> Any:
-    """Read timeslots from text such as `1-5, 8`."""
-    if not isinstance(value, str):
-        return value
-    ordinals: list[int] = []
-    for part in value.split(","):
-        match = _RANGE.fullmatch(part)
-        if match is None:
-            raise ValueError(f"{part.strip()!r} is no range of timeslots; write for example 1-5, 8")
-        first = int(match[1])
-        last = first if match[2] is None else int(match[2])
-        if last < first or last - first >= _MOST_TIMESLOTS:
-            raise ValueError(f"{part.strip()!r} does not run from a lower to a higher timeslot")
-        ordinals += range(first, last + 1)
-    return tuple(ordinals)
-
-
-class ClassSpec(_Strict):
-    """A label and the timeslots that it stands for, as a list or as text such as `1-5, 8`."""
-
-    name: Name
-    timeslots: Annotated[tuple[int, ...], BeforeValidator(_ordinals), Field(min_length=1)]
-
-    @field_validator("timeslots")
-    @classmethod
-    def _distinct(cls, ordinals: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(ordinals)) != len(ordinals):
-            raise ValueError("a timeslot is named twice")
-        return tuple(sorted(ordinals))
-
-
-class SceneShares(_Strict):
+class SceneShares(Strict):
     """How many scenes go to validation and to the tests: a count, a fraction, or their names.
 
     `test` is left out where folds say it.
@@ -147,7 +100,7 @@ class SceneShares(_Strict):
     test: SceneShare | None = None
 
 
-class SessionShares(_Strict):
+class SessionShares(Strict):
     """How many sessions of each class go to validation and to the tests; the rest is train.
 
     `test` is left out where folds say it.
@@ -157,14 +110,14 @@ class SessionShares(_Strict):
     test: Annotated[int, Field(ge=1, strict=True)] | None = None
 
 
-class BlocksSpec(_Strict):
+class BlocksSpec(Strict):
     """How scenes and sessions are shared out to the blocks."""
 
     scenes: SceneShares | None = None
     sessions_per_class: SessionShares
 
 
-class FoldsSpec(_Strict):
+class FoldsSpec(Strict):
     """A repeated two-way cross-validation: as many datasets as `k` times `repeats`.
 
     Scenes are dealt into `k` folds and the sessions of each class, too; fold i is tested on its own
@@ -180,14 +133,14 @@ class FoldsSpec(_Strict):
         return self.k * self.repeats
 
 
-class Waiver(_Strict):
+class Waiver(Strict):
     """A constraint that is not to be enforced, and why."""
 
     constraint: ConstraintName
     reason: Text
 
 
-class _Waivable(_Strict):
+class _Waivable(Strict):
     name: Name
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     waive: tuple[Waiver, ...] = ()
@@ -213,6 +166,10 @@ class _Waivable(_Strict):
 class DatasetSpec(_Waivable):
     """What to select from the catalogue, which constraints may be broken, how to split.
 
+    Labels are `classes` of timeslots, or `age_bins`. With `label: age` each item carries its age,
+    too, since `age_origin`: the classes still control the content, and the age is what a regression
+    learns. All cameras count from one origin, as a session has one class.
+
     `exposures` are rational strings of seconds. `classes` may be the name of a preset. With `folds`
     a specification stands for that many datasets, of which `fold` chooses one. Of `splits`
     seeded ways to share scenes and sessions out, the one that keeps most frames is taken (one way
@@ -226,7 +183,10 @@ class DatasetSpec(_Waivable):
     kind: Kind = "fixed-background"
     role: Role
     input: Input | None = None
-    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)]
+    classes: Annotated[tuple[ClassSpec, ...], Field(min_length=2)] | None = None
+    age_bins: AgeBins | None = None
+    age_origin: Origin | None = None
+    label: Literal["class", "age"] | None = None
     isos: tuple[Annotated[int, Field(gt=0)], ...] | None = None
     exposures: tuple[Exposure, ...] | None = None
     scenes: tuple[Text, ...] | None = None
@@ -259,7 +219,11 @@ class DatasetSpec(_Waivable):
 
     @field_validator("classes")
     @classmethod
-    def _disjoint_classes(cls, classes: tuple[ClassSpec, ...]) -> tuple[ClassSpec, ...]:
+    def _disjoint_classes(
+        cls, classes: tuple[ClassSpec, ...] | None
+    ) -> tuple[ClassSpec, ...] | None:
+        if classes is None:
+            return None
         if len({one.name for one in classes}) != len(classes):
             raise ValueError("two classes have the same name")
         ordinals = [ordinal for one in classes for ordinal in one.timeslots]
@@ -273,6 +237,7 @@ class DatasetSpec(_Waivable):
         if self.input is not None and not self.input.startswith(self.role):
             raise ValueError(f"input {self.input} cannot be made from role {self.role}")
         self._require_folds()
+        self._require_labels()
         if self.kind == "natural":
             if self.blocks.scenes is not None or self.scenes is not None:
                 raise ValueError("natural frames have no scenes: leave out scenes, blocks.scenes")
@@ -291,6 +256,21 @@ class DatasetSpec(_Waivable):
             if both:
                 raise ValueError(f"blocks.scenes: {both[0]} is in validation and in test")
         return self
+
+    def _require_labels(self) -> None:
+        if (self.classes is None) == (self.age_bins is None):
+            raise ValueError("classes: give either classes or age_bins")
+        needs_origin = self.age_bins is not None or self.label == "age"
+        if needs_origin and self.age_origin is None:
+            raise ValueError("age_origin is missing: say from which time ages count")
+        if not needs_origin and self.age_origin is not None:
+            raise ValueError("age_origin: nothing asks for ages; give age_bins or label: age")
+
+    def age_s(self, at: datetime) -> int | None:
+        """Return the age at a time in whole seconds, where ages are the label."""
+        if self.label != "age" or self.age_origin is None:
+            return None
+        return (at - self.age_origin) // timedelta(seconds=1)
 
     def _require_folds(self) -> None:
         shares = [("sessions_per_class", self.blocks.sessions_per_class.test)]

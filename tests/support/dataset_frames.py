@@ -119,6 +119,6 @@ def dataset_spec(**changes: Any) -> DatasetSpec:
 
 def freeze_frames(spec: DatasetSpec, frames: Sequence[Frame]) -> Manifest:
     """Select and prove a dataset of frames that no catalogue knows."""
-    classes = class_bounds([one.name for one in spec.classes])
+    classes = class_bounds([one.name for one in spec.classes or ()])
     selection = solve(spec, classes, frames)
     return make_manifest(spec, spec.kind, spec.role, classes, selection.items)
