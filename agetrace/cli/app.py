@@ -22,6 +22,7 @@ from agetrace.cli import (
     imports,
     job,
     occurrence,
+    plan,
     recipe,
     scene,
     schedule,
@@ -83,6 +84,7 @@ app.add_typer(schedule.app, name="schedule")
 app.add_typer(occurrence.app, name="occurrence")
 app.add_typer(verdict.app, name="verdict")
 app.add_typer(imports.app, name="import")
+app.add_typer(plan.app, name="plan")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(export.app, name="export")
 app.add_typer(defects.app, name="defects")
