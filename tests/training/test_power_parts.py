@@ -233,6 +233,10 @@ def test_a_p_below_a_twentieth_needs_four_test_sessions_a_class() -> None:
         sessions_needed(1.0)
 
 
+def test_a_small_level_is_reached_where_relabellings_are_drawn() -> None:
+    assert float(permutation_power(50.0, 8, 10, 0.001)) == 1.0
+
+
 @pytest.mark.parametrize("offset_sd", [0.0, 1.0])
 def test_without_a_trace_the_test_alarms_no_more_often_than_its_level(offset_sd: float) -> None:
     for sessions in (4, 7):

@@ -6,7 +6,7 @@ out anew to whole sessions. Here is what to expect of it before there is data.
 
 from __future__ import annotations
 
-from math import factorial
+from math import ceil, factorial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 MOST_SESSIONS = 40
 _DRAWS = 2000
 _RELABELLINGS = 999
+_RELABELLINGS_BELOW_ALPHA = 10
 _SEED = 20_221
 
 
@@ -112,7 +113,8 @@ def permutation_power(
         dice = generator.random((_DRAWS, frames))
         for place, half in enumerate(halves):
             scores[place, :, session] = (dice < ndtr(side * half + offset)).sum(axis=1)
-    ways = relabel_sessions(later, samples=_RELABELLINGS, seed=_SEED).codes.astype(np.float32)
+    samples = max(_RELABELLINGS, ceil(_RELABELLINGS_BELOW_ALPHA / alpha))
+    ways = relabel_sessions(later, samples=samples, seed=_SEED).codes.astype(np.float32)
     power = np.empty(len(halves))
     for place, answers in enumerate(scores):
         # counts are whole numbers, so ties are exact

@@ -172,7 +172,7 @@ class PowerSpec(_Part):
     counted_at_iso: Positive | None = None
     patches: PatchSpec = PatchSpec(kind="five-crop")
     effect: Annotated[float, Field(ge=0.5, lt=1)] | None = None
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(ge=0.001, lt=1)] = 0.05
     wanted_power: Annotated[float, Field(gt=0, lt=1)] = 0.8
     wanted_d_prime: Positive = 3.0
 
