@@ -75,15 +75,17 @@ def power(
     from training.power.plan import plan_power
     from training.power.spec import make_power_spec, read_document
 
+    if plot is not None and not plot.parent.is_dir():
+        raise RequestError(f"--plot {plot}: there is no folder {plot.parent}")
     source = "options" if file is None else str(file)
     document = {} if file is None else read_document(read_text(file), source)
     growth = None
     if camera is not None:
         sensor, growth = _known_camera(context, camera)
         _lay_over(document, "sensor", sensor, source)
-        if growth is not None:
-            # a rate that the plan names is a wish to overrule the camera's
-            growth = None if document.get("growth") is not None else growth
+        if document.get("growth") is not None:
+            # whoever names a rate wants it instead of the camera's
+            growth = None
     parts: dict[str, dict[str, Any]] = {
         "sensor": {
             "type": sensor_type,

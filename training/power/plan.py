@@ -163,7 +163,9 @@ def plan_power(spec: PowerSpec, growth: GrowthRate | None = None) -> PowerPlan:
             content_noise_dn=spec.scene.content_noise_dn,
         )
 
-    remedies = sorted(remedies_of(spec, growth), key=lambda one: -one.power.expected)
+    remedies = sorted(
+        remedies_of(spec, growth, reckoning.curve), key=lambda one: -one.power.expected
+    )
     gaps = GapRange(*(reckoning.smallest_gap_days(case) for case in cases))
     shares = [reckoning.detectable_share(case) for case in cases]
     effect = (

@@ -17,7 +17,7 @@ from training.power.population import (
     summed_scores,
 )
 from training.power.session_test import accuracy_of, permutation_power
-from training.power.spec import PowerSpec
+from training.power.spec import PowerSpec, SessionsSpec
 from training.power.strength import (
     SensorNoise,
     Settings,
@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 _LONGEST_GAP_DAYS = 36_525.0
 _SATURATED = 0.0005
-_CURVE_POINTS = 32
+_COARSE_POINTS, _CURVE_POINTS = 20, 32
 _FARTHEST = 9.0
 """A d' beyond which nothing is mistaken."""
 
@@ -52,6 +52,53 @@ class Case:
     strengths: Strengths
 
 
+@dataclass(frozen=True)
+class PowerCurve:
+    """The power of the test of sessions by the d' of their frames.
+
+    Attributes
+    ----------
+    sessions, alpha
+        What it holds for, gap and cadence apart.
+    d_primes, power
+        float64, shape (points,), from 0 to where the power has levelled off.
+    """
+
+    sessions: SessionsSpec
+    alpha: float
+    d_primes: Floats
+    power: Floats
+
+    def serves(self, spec: PowerSpec) -> bool:
+        """Tell whether another question has the same test."""
+        names = ("test", "frames", "offset_sd")
+        return self.alpha == spec.alpha and all(
+            getattr(self.sessions, name) == getattr(spec.sessions, name) for name in names
+        )
+
+
+def power_curve(spec: PowerSpec) -> PowerCurve:
+    """Play the test of a question's sessions for frames from no trace to an unmistakable one."""
+    sessions = spec.sessions
+
+    def power(at: Floats) -> Floats:
+        return permutation_power(
+            at,
+            sessions.test,
+            sessions.frames,
+            spec.alpha,
+            session_offset_sd=sessions.offset_sd,
+        )
+
+    farthest = _FARTHEST * float(np.sqrt(1 + sessions.offset_sd**2))
+    coarse = farthest * np.linspace(0, 1, _COARSE_POINTS) ** 2
+    values = power(coarse)
+    # where the curve has levelled off, one more standard deviation is of no use
+    last = max(1, int(np.argmax(values >= values[-1] - _SATURATED)))
+    fine = coarse[last] * np.linspace(0, 1, _CURVE_POINTS)
+    return PowerCurve(sessions, spec.alpha, fine, power(fine))
+
+
 @dataclass
 class Reckoning:
     """What gaps do not change, made once for a question.
@@ -60,6 +107,8 @@ class Reckoning:
     ----------
     spec, growth
         The question and the rate of new defects.
+    curve
+        Power by d', made anew where None or of other sessions.
     coverage
         What patches see.
     cases
@@ -68,6 +117,7 @@ class Reckoning:
 
     spec: PowerSpec
     growth: GrowthRate
+    curve: PowerCurve | None = None
     coverage: Coverage = field(init=False)
     cases: tuple[Case, ...] = field(init=False)
 
@@ -82,27 +132,8 @@ class Reckoning:
             Case(self.growth.high_per_year, _strengths(spec, uncertainty)),
         )
         self.seen_share = 1.0 if self.coverage.fixed else self.coverage.frame_share
-        self.curve_at, self.curve = self._power_curve()
-
-    def _power_curve(self) -> tuple[Floats, Floats]:
-        sessions = self.spec.sessions
-        farthest = _FARTHEST * float(np.sqrt(1 + sessions.offset_sd**2))
-
-        def power(at: Floats) -> Floats:
-            return permutation_power(
-                at,
-                sessions.test,
-                sessions.frames,
-                self.spec.alpha,
-                session_offset_sd=sessions.offset_sd,
-            )
-
-        coarse = farthest * np.linspace(0, 1, _CURVE_POINTS) ** 2
-        values = power(coarse)
-        # where the curve has levelled off, one more standard deviation is of no use
-        last = max(2, int(np.argmax(values >= values[-1] - _SATURATED)))
-        fine = coarse[last] * np.linspace(0, 1, _CURVE_POINTS)
-        return fine, power(fine)
+        if self.curve is None or not self.curve.serves(spec):
+            self.curve = power_curve(spec)
 
     def d_primes(self, case: Case) -> Floats:
         """Return d' of each share of the defects in what the network is shown."""
@@ -130,8 +161,9 @@ class Reckoning:
 
     def power(self, case: Case, gap_days: float) -> float:
         """Return the chance that the test of sessions finds the trace after a gap."""
-        d_primes, chances = self.evidence(case, gap_days, float(self.curve_at[-1]))
-        return float(chances @ np.interp(d_primes, self.curve_at, self.curve))
+        assert self.curve is not None
+        d_primes, chances = self.evidence(case, gap_days, float(self.curve.d_primes[-1]))
+        return float(chances @ np.interp(d_primes, self.curve.d_primes, self.curve.power))
 
     def accuracy(self, case: Case, gap_days: float) -> float:
         """Return the mean share of frames that are recognised after a gap."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from training.power.growth import GrowthRate
-from training.power.reckoning import Range, Reckoning, growth_of_spec
+from training.power.reckoning import PowerCurve, Range, Reckoning, growth_of_spec
 from training.power.session_test import MOST_SESSIONS, sessions_needed
 from training.power.spec import PowerSpec
 
@@ -62,9 +62,11 @@ def _variants(spec: PowerSpec) -> Iterator[tuple[str, PowerSpec]]:
         yield f"{more} test sessions a class", changed(spec, "sessions", {"test": more})
 
 
-def remedies_of(spec: PowerSpec, growth: GrowthRate | None = None) -> Iterator[Remedy]:
+def remedies_of(
+    spec: PowerSpec, growth: GrowthRate | None = None, curve: PowerCurve | None = None
+) -> Iterator[Remedy]:
     """Reckon the plan with one thing changed at a time: gap, settings, patches, sessions."""
     for change, variant in _variants(spec):
-        reckoning = Reckoning(variant, growth or growth_of_spec(variant))
+        reckoning = Reckoning(variant, growth or growth_of_spec(variant), curve)
         gap = variant.sessions.gap_days
         yield Remedy(change, Range(*(reckoning.power(case, gap) for case in reckoning.cases)))
