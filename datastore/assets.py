@@ -94,9 +94,10 @@ def find_asset_ids(session: Session, hashes: Sequence[str]) -> dict[str, int]:
     They are looked up in batches that every database takes as bound parameters.
     """
     found: dict[str, int] = {}
+    table = Asset.__table__  # the mapper would double what the look-up of many costs
     for start in range(0, len(hashes), _BATCH):
         batch = hashes[start : start + _BATCH]
-        rows = session.execute(select(Asset.sha256, Asset.id).where(Asset.sha256.in_(batch)))
+        rows = session.execute(select(table.c.sha256, table.c.id).where(table.c.sha256.in_(batch)))
         found.update((sha256, asset_id) for sha256, asset_id in rows)
     return found
 

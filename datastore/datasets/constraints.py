@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Literal, get_args
 
-from datastore.datasets.items import Frame, Item, Portable, StrictInt
+from datastore.datasets.items import Block, CameraIdentity, Frame, Item, Portable, StrictInt
 from datastore.datasets.spec import ConstraintName
 
 CONSTRAINTS: tuple[ConstraintName, ...] = get_args(ConstraintName)
@@ -55,12 +55,15 @@ def _tables(
     items: Sequence[Item], classes: Sequence[str], key: Callable[[Item], Hashable]
 ) -> Iterator[tuple[str, dict[str, Counter[Hashable]]]]:
     """Count `key` per class, for each camera and block in content order."""
-    tables: dict[str, dict[str, Counter[Hashable]]] = {}
+    tables: dict[tuple[CameraIdentity, Block], dict[str, Counter[Hashable]]] = {}
     for item in items:
-        where = f"camera {item.camera}, block {item.block}"
-        table = tables.setdefault(where, {name: Counter() for name in classes})
+        where = item.camera, item.block
+        table = tables.get(where)
+        if table is None:
+            table = tables[where] = {name: Counter() for name in classes}
         table[item.class_name][key(item)] += 1
-    yield from sorted(tables.items(), key=lambda entry: entry[0])
+    told = ((f"camera {camera}, block {block}", table) for (camera, block), table in tables.items())
+    yield from sorted(told, key=lambda entry: entry[0])
 
 
 def _show(value: Hashable) -> str:
@@ -134,15 +137,17 @@ def check_replicated_sessions(
     items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
 ) -> Finding:
     """Check that every class of every camera was recorded in at least three sessions."""
-    sessions: dict[str, dict[str, set[str]]] = {}
+    sessions: dict[CameraIdentity, dict[str, set[str]]] = {}
     for item in items:
-        of_class = sessions.setdefault(str(item.camera), {name: set() for name in classes})
+        of_class = sessions.get(item.camera)
+        if of_class is None:
+            of_class = sessions[item.camera] = {name: set() for name in classes}
         of_class[item.class_name].add(item.session_unit)
     fewest = min((len(s) for of_class in sessions.values() for s in of_class.values()), default=0)
     faults = [
         f"camera {camera}: class {name} has {len(found)} sessions,"
         f" at least {MINIMUM_SESSIONS} are needed"
-        for camera, of_class in sorted(sessions.items())
+        for camera, of_class in sorted(sessions.items(), key=lambda entry: str(entry[0]))
         for name, found in of_class.items()
         if len(found) < MINIMUM_SESSIONS
     ]
@@ -167,14 +172,14 @@ def check_one_pipeline(
     items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
 ) -> Finding:
     """Check that all frames have one role, and those of a camera one firmware."""
-    firmware: dict[str, set[str]] = defaultdict(set)
+    firmware: dict[CameraIdentity, set[str]] = defaultdict(set)
     for item in items:
-        firmware[str(item.camera)].add(item.firmware or "unknown")
+        firmware[item.camera].add(item.firmware or "unknown")
     roles = sorted({item.role for item in items})
     faults = [] if len(roles) < 2 else [f"roles are mixed: {', '.join(roles)}"]
     faults += [
         f"camera {camera}: firmware is mixed: {', '.join(sorted(found))}"
-        for camera, found in sorted(firmware.items())
+        for camera, found in sorted(firmware.items(), key=lambda entry: str(entry[0]))
         if len(found) > 1
     ]
     unknown = sum("unknown" in found for found in firmware.values())
@@ -186,8 +191,9 @@ def check_no_simulated_mix(
     items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
 ) -> Finding:
     """Check that the cameras are all simulated or all real."""
-    simulated = {str(item.camera) for item in items if item.camera.simulated}
-    real = {str(item.camera) for item in items if not item.camera.simulated}
+    cameras = {item.camera for item in items}
+    simulated = {str(camera) for camera in cameras if camera.simulated}
+    real = {str(camera) for camera in cameras if not camera.simulated}
     mixed = bool(simulated and real)
     faults = [f"simulated: {', '.join(sorted(simulated))}; real: {', '.join(sorted(real))}"]
     numbers = {"simulated_cameras": len(simulated), "real_cameras": len(real)}

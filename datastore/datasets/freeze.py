@@ -323,7 +323,7 @@ def _record(
         session.add(dataset)
         session.flush()
         session.execute(
-            insert(DatasetItem),
+            insert(DatasetItem.__table__),  # type: ignore[arg-type]
             [
                 {
                     "dataset_id": dataset.id,

@@ -24,7 +24,8 @@ TEST_BLOCKS: tuple[Block, ...] = ("new-session", "new-scene", "clean")
 
 def time_text(at: datetime) -> str:
     """Write a time as UTC with microseconds, `2026-01-31T12:00:00.000000Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # isoformat costs a third of strftime, and four digits of the year as strftime's %Y has not
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def _time(value: Any) -> Any:
@@ -62,6 +63,10 @@ class CameraIdentity(Portable):
 
     def __str__(self) -> str:
         return f"{self.make} {self.model} {self.serial}"
+
+    def __hash__(self) -> int:
+        # of a hundred thousand items each asks for it, and serials alone tell nearly all apart
+        return hash(self.serial)
 
 
 class TimeslotBounds(Portable):

@@ -158,7 +158,8 @@ def make_manifest(
     for finding in findings:
         if finding.state == "broken" and finding.constraint not in spec.waived:
             raise ConstraintError(finding.constraint, finding.sentence)
-    cameras = {str(item.camera): item.camera for item in ordered}
+    distinct = dict.fromkeys(item.camera for item in ordered)
+    cameras = {str(camera): camera for camera in distinct}
     header = Header(
         name=spec.name,
         specification=specification_document(spec),

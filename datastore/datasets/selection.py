@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from datastore import tables
 from datastore.datasets.errors import SpecError
 from datastore.datasets.items import CameraIdentity, Frame, TimeslotBounds
 from datastore.datasets.manifest import ClassBounds
-from datastore.datasets.spec import DatasetSpec
+from datastore.datasets.spec import DatasetSpec, rational_text
 
 
 def find_classes(session: Session, spec: DatasetSpec) -> tuple[ClassBounds, ...]:
@@ -114,110 +116,146 @@ def find_frames(
     """
     frames: list[Frame] = []
     passed_over: Counter[str] = Counter()
-    for row in session.execute(_frames_query(spec, list(cameras))):
-        shot: tables.Shot = row.Shot
-        if row.state != "registered":
+    sessions, scenes = _sessions(session), _scenes(session)
+    for (
+        sha256,
+        camera_id,
+        session_id,
+        scene_revision_id,
+        triggered_at,
+        warm_up,
+        iso,
+        exposure,
+        exposure_s,
+        f_number,
+        state,
+        verdict,
+        read_back_c,
+        exif_c,
+        read_back_firmware,
+        exif_firmware,
+    ) in session.execute(_frames_query(spec, list(cameras))):
+        if state != "registered":
             passed_over["not registered"] += 1
-        elif shot.warm_up:
+            continue
+        if warm_up:
             passed_over["warm-up"] += 1
-        elif shot.triggered_at is None:
+            continue
+        if triggered_at is None:
             passed_over["time unknown"] += 1
-        else:
-            try:
-                frames.append(_frame(spec, cameras, row))
-            except ValueError:
-                # `bulb`, or an aperture of 0: nothing that could be equal in every class
-                passed_over["settings are no numbers"] += 1
+            continue
+        try:
+            exposure_text, f_number_text = _exposure(exposure, exposure_s), _f_number(f_number)
+        except ValueError:
+            # `bulb`, or an aperture of 0: nothing that could be equal in every class
+            passed_over["settings are no numbers"] += 1
+            continue
+        fixture, scene = scenes[scene_revision_id]
+        session_uuid, session_started_at = sessions[session_id]
+        temperature_c = exif_c if read_back_c is None else read_back_c
+        frames.append(
+            Frame(
+                sha256=sha256,
+                role=spec.role,
+                kind=spec.kind,
+                camera=cameras[camera_id],
+                firmware=exif_firmware if read_back_firmware is None else read_back_firmware,
+                fixture=fixture,
+                scene=scene,
+                session=session_uuid,
+                session_started_at=session_started_at,
+                triggered_at=triggered_at,
+                iso=iso,
+                exposure=exposure_text,
+                f_number=f_number_text,
+                temperature_millidegrees=(
+                    None if temperature_c is None else round(temperature_c * 1000)
+                ),
+                verdict=verdict,
+            )
+        )
     return frames, passed_over
 
 
-def _newest(table: Any, *columns: Any) -> Any:
-    """Return a correlated subquery for the newest row of a shot in an append-only table."""
-    return (
-        select(*columns)
-        .where(table.shot_id == tables.Shot.id)
-        .order_by(table.id.desc())
-        .limit(1)
-        .correlate(tables.Shot)
-        .scalar_subquery()
+def _sessions(session: Session) -> dict[int, tuple[str, datetime]]:
+    """Return the identifier and start of every session by row: read once, not per frame."""
+    rows = session.execute(
+        select(tables.Session.id, tables.Session.uuid, tables.Session.started_at)
     )
+    return {row: (uuid, started_at) for row, uuid, started_at in rows}
+
+
+def _scenes(session: Session) -> dict[int | None, tuple[str | None, str | None]]:
+    """Return the fixture and `name@revision` of every revision of a scene by row."""
+    rows = session.execute(
+        select(
+            tables.SceneRevision.id,
+            tables.Fixture.name,
+            tables.Scene.name,
+            tables.SceneRevision.revision,
+        )
+        .join(tables.Scene, tables.Scene.id == tables.SceneRevision.scene_id)
+        .join(tables.Fixture, tables.Fixture.id == tables.Scene.fixture_id)
+    )
+    known: dict[int | None, tuple[str | None, str | None]] = {
+        row: (fixture, f"{name}@{revision}") for row, fixture, name, revision in rows
+    }
+    return {**known, None: (None, None)}
 
 
 def _frames_query(spec: DatasetSpec, camera_ids: list[int]) -> Select[Any]:
-    read_back, exif = aliased(tables.ShotSettings), aliased(tables.ShotSettings)
-    return (
+    # of tables rather than mapped classes: the mapper costs as much again as reading the rows
+    shot, status, asset, settings = (
+        mapped.__table__
+        for mapped in (tables.Shot, tables.ShotStatus, tables.Asset, tables.ShotSettings)
+    )
+    read_back, exif = settings.alias("read_back"), settings.alias("exif")
+    found: Select[Any] = (
         select(
-            tables.Shot,
-            tables.Asset.sha256,
-            tables.Session.uuid.label("session_uuid"),
-            tables.Session.started_at.label("session_started_at"),
-            tables.Scene.name.label("scene_name"),
-            tables.SceneRevision.revision.label("scene_revision"),
-            tables.Fixture.name.label("fixture_name"),
-            _newest(tables.ShotEvent, tables.ShotEvent.name).label("state"),
-            _newest(tables.Verdict, tables.Verdict.verdict).label("verdict"),
-            read_back.temperature_c.label("read_back_temperature_c"),
-            exif.temperature_c.label("exif_temperature_c"),
-            read_back.firmware.label("read_back_firmware"),
-            exif.firmware.label("exif_firmware"),
+            asset.c.sha256,
+            shot.c.camera_id,
+            shot.c.session_id,
+            shot.c.scene_revision_id,
+            shot.c.triggered_at,
+            shot.c.warm_up,
+            shot.c.iso,
+            shot.c.exposure,
+            shot.c.exposure_s,
+            shot.c.f_number,
+            status.c.state,
+            status.c.verdict,
+            read_back.c.temperature_c,
+            exif.c.temperature_c,
+            read_back.c.firmware,
+            exif.c.firmware,
         )
-        .join(tables.Asset, tables.Asset.shot_id == tables.Shot.id)
-        .join(tables.Session, tables.Session.id == tables.Shot.session_id)
-        .outerjoin(tables.SceneRevision, tables.SceneRevision.id == tables.Shot.scene_revision_id)
-        .outerjoin(tables.Scene, tables.Scene.id == tables.SceneRevision.scene_id)
-        .outerjoin(tables.Fixture, tables.Fixture.id == tables.Scene.fixture_id)
+        .select_from(shot)
+        .join(asset, asset.c.shot_id == shot.c.id)
+        .join(status, status.c.shot_id == shot.c.id)
         .outerjoin(
             read_back,
-            (read_back.shot_id == tables.Shot.id) & (read_back.source == "read-back"),
+            (read_back.c.shot_id == shot.c.id) & (read_back.c.source == "read-back"),
         )
-        .outerjoin(exif, (exif.shot_id == tables.Shot.id) & (exif.source == "exif"))
+        .outerjoin(exif, (exif.c.shot_id == shot.c.id) & (exif.c.source == "exif"))
         .where(
-            tables.Shot.camera_id.in_(camera_ids),
-            tables.Shot.kind == spec.kind,
-            tables.Asset.role == spec.role,
+            shot.c.camera_id.in_(camera_ids),
+            shot.c.kind == spec.kind,
+            asset.c.role == spec.role,
         )
     )
+    return found
 
 
-def _first_known(*values: Any) -> Any:
-    return next((value for value in values if value is not None), None)
-
-
-def _exposure(shot: tables.Shot) -> str | None:
-    if shot.exposure is not None:
-        return str(Fraction(shot.exposure))
-    if shot.exposure_s is None:
+@lru_cache(maxsize=4096)
+def _exposure(exposure: str | None, exposure_s: float | None) -> str | None:
+    if exposure is not None:
+        return rational_text(exposure)
+    if exposure_s is None:
         return None
-    return str(Fraction(shot.exposure_s).limit_denominator(100_000))
+    return rational_text(Fraction(exposure_s).limit_denominator(100_000))
 
 
-def _frame(spec: DatasetSpec, cameras: dict[int, CameraIdentity], row: Any) -> Frame:
-    shot: tables.Shot = row.Shot
-    assert shot.camera_id is not None
-    temperature_c = _first_known(row.read_back_temperature_c, row.exif_temperature_c)
-    return Frame.checked(
-        {
-            "sha256": row.sha256,
-            "role": spec.role,
-            "kind": spec.kind,
-            "camera": cameras[shot.camera_id],
-            "firmware": _first_known(row.read_back_firmware, row.exif_firmware),
-            "fixture": row.fixture_name,
-            "scene": (None if row.scene_name is None else f"{row.scene_name}@{row.scene_revision}"),
-            "session": row.session_uuid,
-            "session_started_at": row.session_started_at,
-            "triggered_at": shot.triggered_at,
-            "iso": shot.iso,
-            "exposure": _exposure(shot),
-            # nominal f-numbers are decimals of one or two digits; the float is their nearest
-            "f_number": (
-                None
-                if shot.f_number is None
-                else str(Fraction(shot.f_number).limit_denominator(100))
-            ),
-            "temperature_millidegrees": (
-                None if temperature_c is None else round(temperature_c * 1000)
-            ),
-            "verdict": row.verdict,
-        }
-    )
+@lru_cache(maxsize=4096)
+def _f_number(f_number: float | None) -> str | None:
+    # nominal f-numbers are decimals of one or two digits; the float is their nearest
+    return None if f_number is None else rational_text(Fraction(f_number).limit_denominator(100))
