@@ -127,6 +127,60 @@ def p_value(counts: NDArray[np.int64]) -> float:
     return float(np.mean(np.array(sums) >= counts[half:].sum()))
 
 
+def share_called_later_through_random_patches(
+    sensor: SimulatedSensor,
+    defects: NewDefects,
+    *,
+    later: bool,
+    frames: int,
+    size: int,
+    count: int,
+    generator: np.random.Generator,
+) -> int:
+    """Return how many frames are called the later class if each shows other places."""
+    called = 0
+    for _ in range(frames):
+        tops = 2 * generator.integers((sensor.height - size) // 2 + 1, size=count)
+        lefts = 2 * generator.integers((sensor.width - size) // 2 + 1, size=count)
+        corners = list(zip(tops.tolist(), lefts.tolist(), strict=True))
+        called += share_called_later(
+            sensor,
+            defects.electrons[seen(defects, corners, size)],
+            later=later,
+            frames=1,
+            offset=0.0,
+            generator=generator,
+        )
+    return called
+
+
+def play_random_patches(
+    sensor: SimulatedSensor,
+    days: float,
+    *,
+    size: int,
+    count: int,
+    sessions: int,
+    frames: int,
+    generator: np.random.Generator,
+) -> float:
+    """Play one experiment with random patches and return its p."""
+    defects = arise(sensor, days, generator)
+    counts = [
+        share_called_later_through_random_patches(
+            sensor,
+            defects,
+            later=session >= sessions,
+            frames=frames,
+            size=size,
+            count=count,
+            generator=generator,
+        )
+        for session in range(2 * sessions)
+    ]
+    return p_value(np.array(counts))
+
+
 def play(
     sensor: SimulatedSensor,
     days: float,

@@ -20,13 +20,15 @@ from fixtures.ageing import AgeingParameters, draw_population
 from fixtures.body import BodyDescription, ExposureSettings, Surroundings, VirtualBody
 from fixtures.scenes import FLAT_PANEL, scene_named
 from fixtures.sensor import SensorParameters
-from tests.support.simulated_experiments import SimulatedSensor, play
+from tests.support.simulated_experiments import SimulatedSensor, play, play_random_patches
 from training.power.errors import PlanError
 from training.power.plan import PowerPlan, plan_power
 from training.power.reckoning import (
+    PowerCurve,
     Reckoning,
     growth_of_spec,
     noise_of,
+    power_curve,
     powers_over_gaps,
     settings_of,
 )
@@ -51,11 +53,11 @@ def question(**parts: Any) -> PowerSpec:
     return make_power_spec(document)
 
 
-def played(spec: PowerSpec, experiments: int, seed: int) -> tuple[float, float, float]:
-    """Play experiments; return mean new defects, accuracy and the share of p below alpha."""
+def simulated(spec: PowerSpec) -> SimulatedSensor:
+    """Return the sensor of a question as the simulation knows it."""
     gain = spec.scene.iso / 100 / 3.0
     assert spec.growth is not None
-    sensor = SimulatedSensor(
+    return SimulatedSensor(
         rate_per_year=spec.growth.per_year,
         width=WIDTH,
         height=HEIGHT,
@@ -63,6 +65,11 @@ def played(spec: PowerSpec, experiments: int, seed: int) -> tuple[float, float, 
         dn_per_electron=gain,
         light_e=spec.scene.brightness * (16_383 - 512) / gain,
     )
+
+
+def played(spec: PowerSpec, experiments: int, seed: int) -> tuple[float, float, float]:
+    """Play experiments; return mean new defects, accuracy and the share of p below alpha."""
+    sensor = simulated(spec)
     generator = np.random.default_rng(seed)
     results = [
         play(
@@ -93,7 +100,7 @@ def assert_agrees(spec: PowerSpec, experiments: int, seed: int) -> tuple[float, 
     )
     ours = reckoning.power(expected, gap)
     error = sqrt(max(ours * (1 - ours), 0.01) / experiments)
-    assert power == pytest.approx(ours, abs=0.02 + 3.5 * error)
+    assert power == pytest.approx(ours, abs=0.015 + 3.5 * error)
     return ours, power
 
 
@@ -109,6 +116,34 @@ SMALL_GRID: list[dict[str, Any]] = [
 @pytest.mark.parametrize("parts", SMALL_GRID)
 def test_plans_agree_with_experiments_that_are_played_out(parts: dict[str, Any]) -> None:
     assert_agrees(question(**parts), experiments=250, seed=4)
+
+
+@pytest.mark.parametrize("gap_days", [9, 60])
+def test_random_patches_reach_no_more_than_is_reckoned(gap_days: float) -> None:
+    experiments, frames = 150, 16
+    spec = question(
+        patches={"kind": "random", "size": 64, "count": 4},
+        scene={"exposure_s": 2.0},
+        sessions={"gap_days": gap_days, "frames": frames},
+    )
+    generator = np.random.default_rng(6)
+    p_values = [
+        play_random_patches(
+            simulated(spec),
+            gap_days,
+            size=64,
+            count=4,
+            sessions=spec.sessions.test,
+            frames=frames,
+            generator=generator,
+        )
+        for _ in range(experiments)
+    ]
+    power = float(np.mean(np.array(p_values) < spec.alpha))
+    ours = expected_power(spec)
+    error = 3.5 * 0.5 / sqrt(experiments)
+    # of several weak defects too much is expected, but not by far
+    assert power - error <= ours <= power + error + 0.1
 
 
 @pytest.mark.prove
@@ -277,8 +312,8 @@ def test_longer_gaps_never_harm(gaps: list[float], kind: str, iso: int) -> None:
     assert (powers["expected"] <= powers["high"] + 1e-9).all()
 
 
-def expected_power(spec: PowerSpec) -> float:
-    reckoning = Reckoning(spec, growth_of_spec(spec))
+def expected_power(spec: PowerSpec, curve: PowerCurve | None = None) -> float:
+    reckoning = Reckoning(spec, growth_of_spec(spec), curve)
     return reckoning.power(reckoning.cases[1], spec.sessions.gap_days)
 
 
@@ -292,14 +327,17 @@ def test_a_higher_iso_and_longer_exposures_never_harm(
     iso: int, exposure_s: float, brightness: float
 ) -> None:
     scene = {"iso": iso, "exposure_s": exposure_s, "brightness": brightness}
-    power = expected_power(question(scene=scene, growth=None))
-    assert expected_power(question(scene=scene | {"iso": 2 * iso}, growth=None)) >= power - 0.01
-    longer = scene | {"exposure_s": 2 * exposure_s}
-    assert expected_power(question(scene=longer, growth=None)) >= power - 0.01
+    curve = power_curve(question())
+
+    def power(change: dict[str, float]) -> float:
+        return expected_power(question(scene=scene | change, growth=None), curve)
+
+    assert power({"iso": 2 * iso}) >= power({}) - 0.01
+    assert power({"exposure_s": 2 * exposure_s}) >= power({}) - 0.01
 
 
-@settings(max_examples=5, deadline=None)
-@given(test=st.integers(4, 7), gap_days=st.floats(30, 400), offset_sd=st.sampled_from([0.0, 0.6]))
+@settings(max_examples=3, deadline=None)
+@given(test=st.integers(4, 6), gap_days=st.floats(30, 400), offset_sd=st.sampled_from([0.0, 0.6]))
 def test_more_sessions_never_harm(test: int, gap_days: float, offset_sd: float) -> None:
     sessions = {"gap_days": gap_days, "offset_sd": offset_sd}
     fewer = expected_power(question(sessions=sessions | {"test": test}))
@@ -336,12 +374,14 @@ def test_everyday_crops_of_half_a_year_cannot_succeed() -> None:
 
 def test_the_smallest_gap_is_the_smallest() -> None:
     spec = question()
-    plan = plan_power(spec)
-    days = plan.detectable_gap_days.expected
+    reckoning = Reckoning(spec, growth_of_spec(spec))
+    days = reckoning.smallest_gap_days(reckoning.cases[1])
     assert days is not None
     below, at = powers_over_gaps(spec, np.array([0.98 * days, days]))["expected"]
     assert below < spec.wanted_power <= at
-    assert plan_power(question(growth={"per_year": 0.0, "low_per_year": 0.0})).verdict == "cannot"
+    barren = question(growth={"per_year": 0.0, "low_per_year": 0.0})
+    nothing = Reckoning(barren, growth_of_spec(barren))
+    assert nothing.smallest_gap_days(nothing.cases[1]) is None
 
 
 def test_three_verdicts_and_too_few_sessions() -> None:
