@@ -367,6 +367,7 @@ def test_everyday_crops_of_half_a_year_cannot_succeed() -> None:
     assert plan.median_signal_dn < 1
     assert plan.effect_power == pytest.approx(1.0)
     assert "cannot succeed" in plan.sentence
+    assert plan.capture_days == pytest.approx(185.5 + 5 * 7)
     best = plan.remedies[0]
     assert "defect-centred" in best.change
     assert best.power.expected > 0.9

@@ -76,6 +76,8 @@ class PowerPlan:
         What the sessions permit; the last is the fewest test sessions a class.
     detectable_gap_days
         Smallest gap that reaches the wanted power.
+    capture_days
+        From the first session of the earlier class to the last of the later one.
     sessions_for_effect, effect_power
         Of the given effect: fewest test sessions a class, and power with the planned ones.
     remedies
@@ -105,6 +107,7 @@ class PowerPlan:
     smallest_p: float
     sessions_needed: int
     detectable_gap_days: GapRange
+    capture_days: float
     sessions_for_effect: int | None
     effect_power: float | None
     remedies: tuple[Remedy, ...]
@@ -198,6 +201,7 @@ def plan_power(spec: PowerSpec, growth: GrowthRate | None = None) -> PowerPlan:
         smallest_p=smallest_p(spec.sessions.test),
         sessions_needed=sessions_needed(spec.alpha),
         detectable_gap_days=gaps,
+        capture_days=gap + spec.sessions.class_days,
         sessions_for_effect=None
         if effect is None
         else sessions_for_power(

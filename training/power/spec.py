@@ -141,6 +141,11 @@ class SessionsSpec(_Part):
     frames: Annotated[int, Field(ge=1, le=1000)] = 20
     offset_sd: Annotated[float, Field(ge=0, le=10)] = 0.0
 
+    @property
+    def class_days(self) -> float:
+        """Days from the first session of a class to its last."""
+        return (self.test + self.other - 1) * self.cadence_days
+
 
 class PowerSpec(_Part):
     """A whole plan.
@@ -214,7 +219,7 @@ def make_power_spec(document: Mapping[str, Any], source: str = "plan") -> PowerS
         raise PlanError(f"{source}: sensor: black_level_dn must be below white_level_dn")
     if spec.patches.size > min(spec.sensor.width, spec.sensor.height):
         raise PlanError(f"{source}: patches.size: {spec.patches.size} does not fit in the sensor")
-    span = (spec.sessions.test + spec.sessions.other - 1) * spec.sessions.cadence_days
+    span = spec.sessions.class_days
     if span >= spec.sessions.gap_days:
         raise PlanError(
             f"{source}: sessions.gap_days: {spec.sessions.gap_days:g} days from middle to middle "

@@ -39,6 +39,10 @@ def text_of(plan: PowerPlan) -> str:
             f"{spec.sessions.test} test sessions a class can be labelled in {plan.relabellings} "
             f"ways: smallest p {plan.smallest_p:.2g}."
         ),
+        (
+            f"Captures last {plan.capture_days:g} days, "
+            f"{2 * (spec.sessions.test + spec.sessions.other)} sessions in all."
+        ),
         f"A p below {spec.alpha:g} needs {plan.sessions_needed} test sessions a class at least.",
     ]
     if plan.effect_power is not None:
