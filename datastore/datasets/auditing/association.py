@@ -288,34 +288,49 @@ def judge_uncontrolled(
 
 
 def judge_controlled(
-    facts: ItemFacts, nuisance: Nuisance, resampled: Sequence[Floats], parameters: AuditParameters
+    facts: ItemFacts, nuisance: Nuisance, parameters: AuditParameters
 ) -> Association:
     """Judge a factor that the constraints make equal: its association is a fact, not an estimate.
 
     Unknown values count as a level of their own: known in one class only, it tells the class.
     """
     assert nuisance.levels is not None
-    levels = len(nuisance.levels) + 1
     codes = np.asarray(nuisance.values, np.int64) + 1
-    value = cramers_v(table_of(facts, codes, levels))
-    low = high = None
-    if value is not None:
-        samples = np.sqrt(strength_of_category(facts, codes, levels)(resampled))
-        low, high = (
-            float(bound)
-            for bound in np.quantile(samples, [parameters.alpha / 2, 1 - parameters.alpha / 2])
-        )
+    value = cramers_v(table_of(facts, codes, len(nuisance.levels) + 1))
     is_free = value is None or value <= parameters.negligible
     return Association(
         nuisance=nuisance.name,
         controlled=True,
         measure="cramers-v",
         value=value,
-        low=low,
-        high=high,
+        low=None,
+        high=None,
         p=None,
         p_corrected=None,
         smallest_p=None,
         unknown=int((~nuisance.known).sum()),
         verdict="pass" if is_free else "fail",
+    )
+
+
+def is_constant(nuisance: Nuisance) -> bool:
+    """Tell whether every known value is the same: there is nothing to go with the label."""
+    known = nuisance.values[nuisance.known]
+    return bool((known == known[0]).all()) if len(known) else True
+
+
+def constant(nuisance: Nuisance) -> Association:
+    """Return the association of a factor that is the same in every frame: none."""
+    return Association(
+        nuisance=nuisance.name,
+        controlled=False,
+        measure="cramers-v" if nuisance.levels else "eta-squared",
+        value=None,
+        low=None,
+        high=None,
+        p=None,
+        p_corrected=None,
+        smallest_p=None,
+        unknown=int((~nuisance.known).sum()),
+        verdict="pass",
     )

@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from datastore.datasets.auditing.association import (
+    constant,
     content_cells,
     cramers_v,
+    is_constant,
     judge_controlled,
     judge_uncontrolled,
     measure_nuisance,
@@ -62,7 +64,8 @@ def audit_items(
         Called with the steps done and their total.
     """
     parameters = parameters or AuditParameters()
-    uncontrolled = [one for one in facts.nuisances if not one.controlled]
+    constants = [one for one in facts.nuisances if not one.controlled and is_constant(one)]
+    uncontrolled = [one for one in facts.nuisances if not one.controlled and not is_constant(one)]
     features = [*tabular_features(facts), *extra_baselines]
     total = len(uncontrolled) + 3
     done = 0
@@ -86,9 +89,7 @@ def audit_items(
     )
     cells = content_cells(facts)
     controlled = [
-        judge_controlled(facts, one, resampled, parameters)
-        for one in facts.nuisances
-        if one.controlled
+        judge_controlled(facts, one, parameters) for one in facts.nuisances if one.controlled
     ]
     step()
     tested = []
@@ -96,7 +97,7 @@ def audit_items(
         tested.append(measure_nuisance(facts, one, cells, relabelled, resampled))
         step()
     uncontrolled_ones = judge_uncontrolled(tested, relabellings, parameters)
-    associations = [*controlled, *map(weighed, uncontrolled_ones)]
+    associations = [*controlled, *map(weighed, uncontrolled_ones), *map(constant, constants)]
     baselines = judge_baselines(facts, features, parameters)
     step()
     duplicates = find_duplicates(facts, parameters.duplicate_bits)
