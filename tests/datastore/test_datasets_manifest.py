@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +223,33 @@ def test_a_truncated_manifest_is_refused(manifest: Manifest) -> None:
     for kept in (lines[:-1], lines[:1], [*lines[:-1], lines[-1][:-1]]):
         with pytest.raises(ManifestError):
             read_manifest(b"".join(kept))
+
+
+ELSEWHERE = """
+import random
+import subprocess
+import sys
+from tests.support.dataset_frames import dataset_spec, freeze_frames, make_frames
+
+frames = make_frames(cameras=("6002", "6001"))
+random.Random(5).shuffle(frames)
+print(freeze_frames(dataset_spec(cameras=["6001", "6002"], splits=3), frames).version)
+"""
+
+
+@pytest.mark.parametrize(("hash_seed", "zone"), [("0", "UTC"), ("7", "Asia/Tokyo")])
+def test_another_computer_freezes_the_same_bytes(hash_seed: str, zone: str) -> None:
+    """Another process, order of frames, hash seed and time zone."""
+    here = freeze_frames(
+        dataset_spec(cameras=["6001", "6002"], splits=3), make_frames(cameras=("6001", "6002"))
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed, "TZ": zone},
+    )
+    assert there.stdout.strip() == here.version
