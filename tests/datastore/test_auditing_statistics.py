@@ -302,15 +302,3 @@ def test_rates_of_alarms_and_power(record_property: Callable[[str, object], None
         power = alarms_of(range(100), shifts={"operator": share})["operator"]
         record_property(f"operator tells the class in {share:.0%} of sessions, found of 100", power)
     assert power >= 95
-
-
-def test_a_hundred_thousand_items_cost_no_more_relabellings_than_a_hundred() -> None:
-    """Sums are kept by session: the statistics of the same sessions do not grow with the frames."""
-    few, many = make_facts(3, repeats=1), make_facts(3, repeats=50)
-    weights = [np.ones((4, 16)), np.ones((4, 16))]
-    for facts in (few, many):
-        one = next(n for n in facts.nuisances if n.name == "temperature_c")
-        strength = strength_of_quantity(facts, one, facts.scenes)
-        assert strength(weights).shape == (4,)
-        held = [cell.cell_contents for cell in strength.__closure__ or ()]
-        assert max(np.size(value) for value in held) <= 16

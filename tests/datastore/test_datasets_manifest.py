@@ -231,7 +231,7 @@ import subprocess
 import sys
 from tests.support.dataset_frames import dataset_spec, freeze_frames, make_frames
 
-frames = make_frames(cameras=("6002", "6001"))
+frames = make_frames(cameras=("6001", "6002"))
 random.Random(5).shuffle(frames)
 print(freeze_frames(dataset_spec(cameras=["6001", "6002"], splits=3), frames).version)
 """
