@@ -332,6 +332,9 @@ def test_the_evidence_is_one_page_that_needs_nothing_else(
     assert references.pictures >= 3
     for fact in ("nano", controlled["version"][:12], experiment["code_version"], *SERIALS):
         assert fact in references.text
+    # the dataset's audit could not decide everything with so few sessions
+    standing = references.text.rpartition("What the datasets are worth")[2]
+    assert "warn" in standing.partition("Where the networks look")[0]
 
 
 def test_the_audit_of_it_all_is_whole(line: Line) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from datastore import audit
 from datastore.catalogue import Catalogue
+from datastore.datasets.auditing.records import newest_audit
+from datastore.datasets.loading import load
 from datastore.tables import Asset, Camera, DefectLedger, Experiment, Run, SaliencyMap
 from training.defects import plots, records
 from training.defects.ledger_places import LedgerPlaces, ledger_places
@@ -55,6 +57,7 @@ def evidence_sections(
     """Return the sections that every report has: runs, saliency, defects, lineage."""
     return [
         accuracy_section(summaries),
+        dataset_section(catalogue, summaries),
         saliency_section(catalogue, summaries),
         defect_section(catalogue),
         lineage_section(catalogue, summaries),
@@ -243,6 +246,39 @@ def defect_section(catalogue: Catalogue) -> Section:
         paragraphs=["Measured from the dark fields; onsets are intervals between dark sessions."],
         tables=[Table(columns, rows)],
         pictures=pictures,
+    )
+
+
+def dataset_section(catalogue: Catalogue, summaries: Sequence[ExperimentSummary]) -> Section:
+    """Say what stands behind each dataset: its audit, what was waived or forced, and why."""
+    rows = []
+    for version in dict.fromkeys(one.dataset_version for one in summaries):
+        manifest = load(catalogue, version)
+        header = manifest.header
+        found = newest_audit(catalogue, manifest.unforced_version)
+        failed = "no"
+        if header.forced is not None:
+            failed = f"against {', '.join(header.forced.failed)}: {header.forced.reason}"
+        rows.append(
+            [
+                header.name,
+                "none recorded" if found is None else found.report.verdict,
+                failed,
+                "; ".join(f"{one.constraint}: {one.reason}" for one in header.waived) or "nothing",
+                "uncontrolled" if header.uncontrolled else "controlled",
+                "yes" if header.simulated else "no",
+            ]
+        )
+    return Section(
+        title="What the datasets are worth",
+        paragraphs=[
+            (
+                "An audit holds everything recorded, and what thumbnails, colours, EXIF and"
+                " temperature tell, against the label. A dataset that fails it can show what a"
+                " network does with content; no accuracy on it can be credited to age."
+            )
+        ],
+        tables=[Table(["dataset", "audit", "forced", "waived", "content", "simulated"], rows)],
     )
 
 
