@@ -218,9 +218,14 @@ def prove_disjoint(items: Sequence[Item]) -> dict[str, int]:
             raise LeakError(f"the file {item.sha256} occurs twice in the dataset")
         hashes.add(item.sha256)
         by_block.setdefault(item.block, []).append(item)
+    units_of = {
+        (block, unit): _units(found, unit)
+        for block, found in by_block.items()
+        for unit in ("scene", "session")
+    }
     for first, second, units in SEPARATED:
         for unit in units:
-            shared = _units(by_block.get(first, []), unit) & _units(by_block.get(second, []), unit)
+            shared = units_of.get((first, unit), set()) & units_of.get((second, unit), set())
             if shared:
                 raise LeakError(
                     f"{unit} {min(shared)} is in block {first} and in block {second}"

@@ -81,9 +81,20 @@ class Columns:
     def only(self, mask: Mask) -> Columns:
         """Return the frames of a mask, in the same order."""
         places = np.flatnonzero(mask)
-        return Columns(
+        kept = Columns(
             [self.frames[place] for place in places.tolist()], self.classes[places], self.number
         )
+        # codes that were worked out are cut along rather than worked out anew
+        known = vars(self)
+        for name in ("cameras", "scenes", "settings"):
+            if name in known:
+                vars(kept)[name] = known[name][places]
+        for name in ("session_units", "scene_units"):
+            if name in known:
+                codes, values = known[name]
+                present, codes = np.unique(codes[places], return_inverse=True)
+                vars(kept)[name] = codes.reshape(-1), [values[code] for code in present.tolist()]
+        return kept
 
     @cached_property
     def cameras(self) -> Codes:

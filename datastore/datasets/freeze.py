@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from datastore import audit
 from datastore.assets import find_asset_ids, register_asset
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
+from datastore.datasets._collector import held_off
 from datastore.datasets.audited import PixelFeatures, audit_once
 from datastore.datasets.auditing.records import StoredAudit
 from datastore.datasets.auditing.report import AuditParameters, AuditReport
@@ -119,12 +120,14 @@ class Frozen:
 class Selected:
     """A dataset that was selected and proved, and not frozen yet.
 
-    `left_out` counts frames by reason; `bound` is as in `Frozen`.
+    `left_out` counts frames by reason; `bound` is as in `Frozen`; `asset_ids` are rows that were
+    seen on the way, by sha256.
     """
 
     manifest: Manifest
     left_out: dict[str, int]
     bound: int | None
+    asset_ids: dict[str, int] = field(default_factory=dict)
 
 
 def freeze(
@@ -247,7 +250,8 @@ def _freeze_selected(
         )
     stored = catalogue.store.put_bytes(manifest.content)
     try:
-        created = _record(catalogue, manifest, stored, at, found, member)
+        with held_off():
+            created = _record(catalogue, manifest, stored, at, found, member, selected.asset_ids)
     except IntegrityError:
         # another process may have frozen the same version between our look and our insert
         with catalogue.reading() as session:
@@ -288,10 +292,15 @@ def select_manifest(catalogue: Catalogue, spec: Spec) -> Selected:
         )
     with catalogue.reading() as session:
         classes = find_classes(session, spec)
-        frames, passed_over = find_frames(session, spec, find_cameras(session, spec.cameras))
-    selection = solve(spec, classes, frames)
-    manifest = make_manifest(spec, spec.kind, spec.role, classes, selection.items)
-    return Selected(manifest, {**selection.left_out, **passed_over}, selection.bound)
+        with held_off():
+            frames, passed_over, asset_ids = find_frames(
+                session, spec, find_cameras(session, spec.cameras)
+            )
+    with held_off():
+        selection = solve(spec, classes, frames)
+        manifest = make_manifest(spec, spec.kind, spec.role, classes, selection.items)
+    left_out = {**selection.left_out, **passed_over}
+    return Selected(manifest, left_out, selection.bound, asset_ids)
 
 
 def _find_version(session: Session, version: str) -> Dataset | None:
@@ -305,13 +314,15 @@ def _record(
     at: datetime,
     found: StoredAudit,
     member: Member | None,
+    known_ids: dict[str, int],
 ) -> bool:
     """Commit the rows of a dataset; False where the version is recorded already."""
     header = manifest.header
     with catalogue.writing() as session:
         if _find_version(session, manifest.version) is not None:
             return False
-        asset_ids = _asset_ids(session, [item.sha256 for item in manifest.items])
+        unknown = [item.sha256 for item in manifest.items if item.sha256 not in known_ids]
+        asset_ids = {**known_ids, **_asset_ids(session, unknown)}
         dataset = Dataset(
             version=manifest.version,
             name=header.name,

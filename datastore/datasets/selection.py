@@ -104,7 +104,7 @@ def find_cameras(session: Session, serials: Sequence[str]) -> dict[int, CameraId
 
 def find_frames(
     session: Session, spec: DatasetSpec, cameras: dict[int, CameraIdentity]
-) -> tuple[list[Frame], Counter[str]]:
+) -> tuple[list[Frame], Counter[str], dict[str, int]]:
     """Read every registered frame of a specification's cameras, kind and role.
 
     Returns
@@ -113,12 +113,16 @@ def find_frames(
         In no particular order.
     Counter
         How many shots were passed over, by reason.
+    dict
+        The row of each frame's asset by its sha256.
     """
     frames: list[Frame] = []
+    asset_ids: dict[str, int] = {}
     passed_over: Counter[str] = Counter()
     sessions, scenes = _sessions(session), _scenes(session)
     for (
         sha256,
+        asset_id,
         camera_id,
         session_id,
         scene_revision_id,
@@ -153,6 +157,7 @@ def find_frames(
         fixture, scene = scenes[scene_revision_id]
         session_uuid, session_started_at = sessions[session_id]
         temperature_c = exif_c if read_back_c is None else read_back_c
+        asset_ids[sha256] = asset_id
         frames.append(
             Frame(
                 sha256=sha256,
@@ -174,7 +179,7 @@ def find_frames(
                 verdict=verdict,
             )
         )
-    return frames, passed_over
+    return frames, passed_over, asset_ids
 
 
 def _sessions(session: Session) -> dict[int, tuple[str, datetime]]:
@@ -213,6 +218,7 @@ def _frames_query(spec: DatasetSpec, camera_ids: list[int]) -> Select[Any]:
     found: Select[Any] = (
         select(
             asset.c.sha256,
+            asset.c.id,
             shot.c.camera_id,
             shot.c.session_id,
             shot.c.scene_revision_id,
