@@ -25,7 +25,7 @@ def upper_bound(spec: DatasetSpec, columns: Columns, validation_scenes: int) -> 
     columns
         The frames that are left after every rule that judges a frame or a camera.
     validation_scenes
-        How many scenes are for validation.
+        How many scenes are for validation, neither more nor less.
     """
     if not len(columns):
         return 0

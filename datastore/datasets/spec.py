@@ -281,6 +281,11 @@ class DatasetSpec(_Waivable):
                 raise ValueError(f"blocks.{name}.test is missing: say how many are for tests")
             if self.folds is not None and test is not None:
                 raise ValueError(f"blocks.{name}.test: folds say what is tested: leave it out")
+        if self.folds is not None and self.splits is not None:
+            raise ValueError("splits: folds are dealt by the seed alone: leave it out")
+        scenes = self.blocks.scenes
+        if self.folds is not None and scenes is not None and isinstance(scenes.validation, tuple):
+            raise ValueError("blocks.scenes.validation: folds test every scene: give a count")
         if self.folds is None and self.fold is not None:
             raise ValueError("fold: there are no folds to choose from; give folds, too")
         if self.folds is not None and self.fold is not None and self.fold >= self.folds.number:

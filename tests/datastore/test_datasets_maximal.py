@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations, product
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tests.support.dataset_frames import (
 )
 
 CLASSES = ("early", "late")
+FOLDED: dict[str, Any] = {"scenes": {}, "sessions_per_class": {}}
 SCENES = ("beach", "forest", "harbour", "kitchen")
 
 
@@ -56,7 +58,7 @@ def test_without_equal_counts_nothing_more_could_be_kept(frames: list[Frame]) ->
     def is_valid(chosen: Sequence[Frame]) -> bool:
         scenes, exposures = (
             [{key(f) for f in chosen if class_of(f) == name} for name in CLASSES]
-            for key in (lambda f: f.scene, lambda f: f.exposure)
+            for key in (attrgetter("scene"), attrgetter("exposure"))
         )
         return scenes[0] == scenes[1] and exposures[0] == exposures[1]
 
@@ -231,11 +233,34 @@ def test_repeats_deal_anew() -> None:
 
 
 def test_more_folds_than_scenes_or_sessions_are_refused() -> None:
-    blocks = {"scenes": {}, "sessions_per_class": {}}
     for k, told in ((5, "too few for 5 folds"), (7, "too few for 7 folds")):
-        spec = dataset_spec(folds={"k": k}, blocks=blocks)
+        spec = dataset_spec(folds={"k": k}, blocks=FOLDED)
         with pytest.raises(ConstraintError, match=told):
             solve(spec.of_fold(0), class_bounds(), make_frames())
+
+
+@given(ragged(sessions=5), st.integers(2, 3), st.integers(0, 20), st.integers(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_no_fold_of_a_ragged_catalogue_leaks_or_keeps_more_than_the_bound(
+    frames: list[Frame], k: int, seed: int, validation: int
+) -> None:
+    held = {"validation": validation}
+    spec = dataset_spec(
+        seed=seed, folds={"k": k}, blocks={"scenes": held, "sessions_per_class": held}
+    )
+    tested: Counter[str] = Counter()
+    for fold in range(k):
+        try:
+            selection = solve(spec.of_fold(fold), class_bounds(), frames)
+        except (ConstraintError, SpecError):
+            event("impossible")
+            continue
+        event("possible")
+        require_no_leak(selection.items)
+        assert selection.bound is not None and len(selection.items) <= selection.bound
+        clean = [item for item in selection.items if item.block == "clean"]
+        tested.update({item.scene_unit or "" for item in clean} | {item.session for item in clean})
+    assert all(times == 1 for times in tested.values())
 
 
 # --- labels --------------------------------------------------------------------------------------
@@ -291,6 +316,8 @@ def test_manifests_without_ages_have_no_place_for_them() -> None:
         ({"label": "age", "age_origin": "2020-01-01T00:00:00"}, "names no zone"),
         ({"splits": 0}, "splits"),
         ({"fold": 1}, "no folds to choose from"),
+        ({"folds": {"k": 2}, "blocks": FOLDED, "splits": 5}, "dealt by the seed alone"),
+        ({"folds": {"k": 2}, "blocks": {**FOLDED, "scenes": {"validation": ["beach"]}}}, "a count"),
     ],
 )
 def test_labels_that_cannot_be_are_refused(changes: dict[str, Any], told: str) -> None:
