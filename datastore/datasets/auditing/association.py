@@ -172,10 +172,9 @@ def strength_of_category(facts: ItemFacts, codes: Codes, levels: int) -> Strengt
     def strength(weights: Sequence[Floats]) -> Floats:
         tables = np.stack([of_class @ counts for of_class in weights], axis=1)
         rows, columns = tables.sum(axis=2), tables.sum(axis=1)
-        total = rows.sum(axis=1)
         expected = rows[:, :, None] * columns[:, None, :]
         ratio = np.divide(tables**2, expected, out=np.zeros_like(tables), where=expected > 0)
-        phi_squared = total * 0 + ratio.sum(axis=(1, 2)) - 1
+        phi_squared = ratio.sum(axis=(1, 2)) - 1
         smaller = np.minimum((rows > 0).sum(axis=1), (columns > 0).sum(axis=1)) - 1
         return np.clip(np.where(smaller > 0, phi_squared / np.maximum(smaller, 1), 0), 0, 1)
 
