@@ -182,6 +182,70 @@ def test_a_nuisance_recorded_in_one_class_alone_is_told() -> None:
     assert verdict_of(report, "temperature_c recorded") == "warn"
 
 
+def test_a_small_shift_of_every_session_is_found_among_noisier_nuisances() -> None:
+    facts = make_facts(1)
+    noise = np.random.default_rng(0).normal(size=len(facts.labels))
+    light = Nuisance("illumination_change_stops", noise + facts.labels, None, controlled=False)
+    report = audit_items(with_nuisance(facts, light), FEW)
+    assert verdict_of(report, "illumination_change_stops") == "fail"
+
+
+def test_a_sure_difference_that_does_no_harm_is_told_and_passes() -> None:
+    """Sessions of the last class begin five minutes later, every one of them."""
+    facts = make_facts(1)
+    noise = 0.01 * np.random.default_rng(0).normal(size=len(facts.labels))
+    for minutes, verdict in ((5, "pass"), (60, "fail")):
+        values = 9.0 + noise + facts.labels * minutes / 60
+        hours = Nuisance("hour_of_day", values, None, controlled=False)
+        report = audit_items(with_nuisance(facts, hours), FEW)
+        told = next(one for one in report.rules if one.rule == "hour_of_day")
+        assert told.verdict == verdict
+        assert ("by less than does any harm" in told.sentence) == (verdict == "pass")
+
+
+def test_nuisances_that_few_sessions_know_hide_no_other() -> None:
+    found = 0
+    for seed in range(10):
+        facts = make_facts(seed, shifts={"mean_dn": 3.0})
+        generator = np.random.default_rng(seed)
+        for number in range(5):
+            values = generator.normal(size=len(facts.session_names))[facts.sessions]
+            known = facts.sessions % 8 < 2
+            rare = Nuisance(f"rare-{number}", np.where(known, values, np.nan), None, False)
+            facts = with_nuisance(facts, rare)
+        found += verdict_of(audit_items(facts, FEW), "mean_dn") == "fail"
+    assert found >= 8
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+def test_what_few_sessions_know_is_never_passed(sessions: int) -> None:
+    facts = make_facts(1, shifts={"temperature_c": 50.0})
+    temperature = next(one for one in facts.nuisances if one.name == "temperature_c")
+    values = np.where(facts.sessions % 8 < sessions, temperature.values, np.nan)
+    report = audit_items(with_nuisance(facts, replace(temperature, values=values)), FEW)
+    assert verdict_of(report, "temperature_c") == "inconclusive"
+
+
+def test_sessions_that_lack_a_probe_by_chance_do_not_warn() -> None:
+    warned = 0
+    for seed in range(40):
+        facts = make_facts(seed)
+        temperature = next(one for one in facts.nuisances if one.name == "temperature_c")
+        lacks = (np.random.default_rng(seed + 999).random(16) < 0.3)[facts.sessions]
+        values = np.where(lacks, np.nan, temperature.values)
+        report = audit_items(with_nuisance(facts, replace(temperature, values=values)), FEW)
+        warned += any(one.rule == "temperature_c recorded" for one in report.rules)
+    assert warned <= stats.binom.ppf(0.999, 40, 0.05)
+
+
+def test_perfect_association_of_four_sessions_a_class_is_significant() -> None:
+    facts = make_facts(1, sessions_per_class=4, test_sessions=2, shifts={"temperature_c": 50.0})
+    report = audit_items(facts, FEW)
+    told = next(one for one in report.associations if one.nuisance == "temperature_c")
+    assert told.verdict == "fail"
+    assert told.p_corrected == told.smallest_p == pytest.approx(2 / comb(8, 4))
+
+
 def test_what_ageing_may_move_is_told_and_not_held_against_a_set() -> None:
     facts = make_facts(1)
     values = facts.labels + 0.01 * np.random.default_rng(0).normal(size=len(facts.labels))

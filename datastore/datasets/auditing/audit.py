@@ -16,6 +16,7 @@ from datastore.datasets.auditing.association import (
     measure_nuisance,
     relabelled_weights,
     resampled_weights,
+    strength_of_category,
     table_of,
 )
 from datastore.datasets.auditing.baselines import (
@@ -25,9 +26,9 @@ from datastore.datasets.auditing.baselines import (
 )
 from datastore.datasets.auditing.drift import find_drifts
 from datastore.datasets.auditing.duplicates import find_duplicates
-from datastore.datasets.auditing.facts import BaselineFeatures, ItemFacts
+from datastore.datasets.auditing.facts import BaselineFeatures, Floats, ItemFacts
 from datastore.datasets.auditing.nesting import find_nestings
-from datastore.datasets.auditing.relabelling import relabel_sessions
+from datastore.datasets.auditing.relabelling import Relabellings, relabel_sessions
 from datastore.datasets.auditing.report import AuditParameters, AuditReport, RuleResult
 from datastore.datasets.auditing.rules import (
     overall,
@@ -40,7 +41,7 @@ from datastore.datasets.auditing.rules import (
     weighed,
 )
 
-DEFINITION = "audit-1"
+DEFINITION = "audit-2"
 """Names the rules and statistics by which a dataset was audited."""
 
 
@@ -106,7 +107,7 @@ def audit_items(
         rule_of_content(facts),
         rule_of_sessions(facts, relabellings, parameters),
         *(rule_of_association(one, parameters) for one in associations),
-        *_recordings(facts, parameters),
+        *_recordings(facts, relabellings, relabelled, parameters),
         rule_of_duplicates(duplicates, parameters),
         *rules_of_baselines(baselines),
     ]
@@ -123,13 +124,26 @@ def audit_items(
     )
 
 
-def _recordings(facts: ItemFacts, parameters: AuditParameters) -> list[RuleResult]:
-    """Return a rule for each uncontrolled nuisance that is recorded in some classes more often."""
+def _recordings(
+    facts: ItemFacts,
+    relabellings: Relabellings,
+    relabelled: Sequence[Floats],
+    parameters: AuditParameters,
+) -> list[RuleResult]:
+    """Return a rule for each uncontrolled nuisance that is recorded in some classes more often.
+
+    Sessions lack a probe as a whole, so that here, too, they are what is counted.
+    """
     found = []
     for one in facts.nuisances:
-        if one.controlled:
+        if one.controlled or one.known.all():
             continue
-        value = cramers_v(table_of(facts, one.known.astype(np.int64), 2))
-        if value is not None and value > parameters.negligible:
+        recorded = one.known.astype(np.int64)
+        value = cramers_v(table_of(facts, recorded, 2))
+        if value is None or value <= parameters.negligible:
+            continue
+        strengths = strength_of_category(facts, recorded, 2)(relabelled)
+        p = float(np.mean(strengths >= strengths[0] * (1 - 1e-9)))
+        if p <= parameters.alpha or relabellings.smallest_p_of_association > parameters.alpha:
             found.append(rule_of_recording(one.name, value, int((~one.known).sum())))
     return found

@@ -18,7 +18,7 @@ class AuditParameters:
     Attributes
     ----------
     alpha
-        Level of every family of tests, after Holm's correction.
+        Level of every family of tests, corrected after Westfall and Young (1993).
     permutations
         Relabellings of sessions that are drawn where there are more than that.
     resamples

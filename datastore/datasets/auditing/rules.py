@@ -126,11 +126,12 @@ def rule_of_association(one: Association, parameters: AuditParameters) -> RuleRe
         words = f"{name} goes with the label ({strength}, {p}): it tells the class without any age."
         return RuleResult(name, "fail", words, numbers)
     if is_significant(one, parameters):
-        end = (
-            "; ageing itself may move it."
-            if name in MAY_BE_AGE
-            else ": what it did to the frames cannot be told from age."
-        )
+        if name in MAY_BE_AGE:
+            end = "; ageing itself may move it."
+        elif one.verdict == "pass":
+            end = ", by less than does any harm."
+        else:
+            end = ": what it did to the frames cannot be told from age."
         words = f"{name} goes with the label ({strength}, {p}){end}"
         return RuleResult(name, one.verdict, words, numbers)
     words = f"{name}: {strength}, {p}, no more than sessions differ by chance."
