@@ -9,14 +9,14 @@ keep is bounded.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from datastore.datasets.blocks import number_of
 from datastore.datasets.bound import upper_bound
-from datastore.datasets.columns import Codes, Columns, Mask, combined, counts_by
+from datastore.datasets.columns import Codes, Columns, Mask, codes_of, combined, counts_by
 from datastore.datasets.errors import ConstraintError, SpecError
 from datastore.datasets.items import (
     BLOCKS,
@@ -155,23 +155,17 @@ def _keep_one_firmware(spec: DatasetSpec, labels: Labels, pool: _Pool) -> None:
         return
     cells = columns.cells(spec.waived)
     kept = np.zeros(len(columns), np.bool_)
-    names = [frame.firmware for frame in columns.frames]
+    codes, firmwares = codes_of(frame.firmware for frame in columns.frames)
     for camera in range(int(columns.cameras.max()) + 1):
         mine = columns.cameras == camera
-        places = np.flatnonzero(mine).tolist()
-        by_firmware: dict[str | None, Mask] = {}
-        for place in places:
-            of = by_firmware.get(names[place])
-            if of is None:
-                of = by_firmware[names[place]] = np.zeros(len(columns), np.bool_)
-            of[place] = True
+        by_firmware = {firmwares[code]: mine & (codes == code) for code in np.unique(codes[mine])}
         complete = []
         for firmware, of in by_firmware.items():
             counts = np.bincount(columns.classes[of], minlength=columns.number)
             if (counts > 0).all():
                 table = counts_by(cells[of], columns.classes[of], columns.number)
                 matched_frames = int(table.min(axis=1).sum())
-                complete.append((-matched_frames, -int(counts.sum()), firmware or "", of))
+                complete.append((-matched_frames, -int(counts.sum()), str(firmware or ""), of))
         if not complete and len(by_firmware) > 1:
             raise ConstraintError("one-pipeline", _no_firmware(columns, labels, by_firmware))
         if complete:
@@ -181,7 +175,7 @@ def _keep_one_firmware(spec: DatasetSpec, labels: Labels, pool: _Pool) -> None:
     pool.keep(kept, "one-pipeline: another firmware")
 
 
-def _no_firmware(columns: Columns, labels: Labels, by_firmware: dict[str | None, Mask]) -> str:
+def _no_firmware(columns: Columns, labels: Labels, by_firmware: dict[Hashable, Mask]) -> str:
     told = "; ".join(
         f"{firmware or 'unknown'} only in "
         + ", ".join(sorted(labels.names[code] for code in np.unique(columns.classes[of])))
