@@ -7,18 +7,19 @@ files: whoever writes an asset has put its bytes into a store before.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Dialect, func, select
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session as Transaction
 
 from datastore import audit
+from datastore.bulk_rows import insert_rows
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
@@ -351,51 +352,12 @@ def _insert(
     """
     table = model.metadata.tables[model.__tablename__]
     fields = [field.name for field in dataclasses.fields(record_type) if field.name in table.c]
-    columns = [table.c[name] for name in (*number_columns, *fields)]
     values: Callable[[Any], tuple[Any, ...]] = (
         attrgetter(*fields) if len(fields) > 1 else lambda record: (getattr(record, fields[0]),)
     )
-    connection = transaction.connection()
-    rows = _bound(
-        ((*numbers, *values(record)) for numbers, record in records), columns, connection.dialect
+    insert_rows(
+        transaction,
+        table,
+        (*number_columns, *fields),
+        ((*numbers, *values(record)) for numbers, record in records),
     )
-    quote = connection.dialect.identifier_preparer.quote
-    target = f"{quote(table.name)} ({', '.join(quote(column.name) for column in columns)})"
-    if connection.dialect.name == "postgresql":
-        _copy(connection, f"copy {target} from stdin", rows)
-        return
-    # S608: both are names of our own tables
-    statement = f"insert into {target} values ({', '.join('?' * len(columns))})"  # noqa: S608
-    given = list(rows)
-    if given:
-        connection.exec_driver_sql(statement, given)
-
-
-def _bound(
-    rows: Iterable[tuple[Any, ...]], columns: Sequence[Column[Any]], dialect: Dialect
-) -> Iterator[tuple[Any, ...]]:
-    """Return the rows as the driver takes them, by the types of their columns."""
-    converting = []
-    for place, column in enumerate(columns):
-        processor = column.type.dialect_impl(dialect).bind_processor(dialect)
-        if processor is not None:
-            converting.append((place, processor))
-    for row in rows:
-        bound = list(row)
-        for place, processor in converting:
-            bound[place] = processor(bound[place])
-        yield tuple(bound)
-
-
-def _copy(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    """Send rows through PostgreSQL's COPY; its errors become those of SQLAlchemy."""
-    driver, opened = connection.dialect.loaded_dbapi, connection.connection.driver_connection
-    assert opened is not None
-    try:
-        with opened.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except driver.Error as error:
-        raise DBAPIError.instance(
-            statement, None, error, driver.Error, dialect=connection.dialect
-        ) from error

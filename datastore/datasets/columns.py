@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +18,10 @@ Mask = NDArray[np.bool_]
 
 def codes_of(values: Iterable[Hashable]) -> tuple[Codes, list[Hashable]]:
     """Return values as codes, and the distinct values in the order of their first occurrence."""
-    known: dict[Hashable, int] = {}
-    codes = np.fromiter((known.setdefault(value, len(known)) for value in values), np.int64)
+    known: defaultdict[Hashable, int] = defaultdict()
+    # a new value gets the next code, and a known one costs no call of ours
+    known.default_factory = known.__len__
+    codes = np.fromiter(map(known.__getitem__, values), np.int64)
     return codes, list(known)
 
 

@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Literal, get_args
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple, get_args
 
-from datastore.datasets.items import Block, CameraIdentity, Frame, Item, Portable, StrictInt
+from datastore.datasets.items import (
+    Block,
+    CameraIdentity,
+    Frame,
+    Item,
+    Portable,
+    Settings,
+    StrictInt,
+)
 from datastore.datasets.spec import ConstraintName
 
 CONSTRAINTS: tuple[ConstraintName, ...] = get_args(ConstraintName)
@@ -27,10 +37,43 @@ class Finding(Portable):
     sentence: str
 
 
-Check = Callable[[Sequence[Item], Sequence[str], frozenset[str]], Finding]
+class Cell(NamedTuple):
+    """What the frames of a cell share, as far as constraints compare it."""
+
+    camera: CameraIdentity
+    block: Block
+    class_name: str
+    fixture: str | None
+    scene: str | None
+    settings: Settings
 
 
-def match_key(frame: Frame, waived: frozenset[str]) -> Hashable:
+@dataclass(frozen=True)
+class _Items:
+    """Items, counted once for all checks that compare counts."""
+
+    items: Sequence[Item]
+
+    @cached_property
+    def cells(self) -> Counter[Cell]:
+        """How many items each cell has, in content order of their first."""
+        return Counter(
+            Cell(
+                item.camera,
+                item.block,
+                item.class_name,
+                item.fixture,
+                item.scene,
+                (item.iso, item.exposure, item.f_number),
+            )
+            for item in self.items
+        )
+
+
+Check = Callable[[_Items, Sequence[str], frozenset[str]], Finding]
+
+
+def match_key(frame: Frame | Cell, waived: frozenset[str]) -> Hashable:
     """Return what must occur equally often in every class: scene and settings unless waived."""
     scene = None if "same-scenes" in waived else (frame.fixture, frame.scene)
     settings = None if "same-settings" in waived else frame.settings
@@ -52,16 +95,16 @@ def _finding(
 
 
 def _tables(
-    items: Sequence[Item], classes: Sequence[str], key: Callable[[Item], Hashable]
+    counted: _Items, classes: Sequence[str], key: Callable[[Cell], Hashable]
 ) -> Iterator[tuple[str, dict[str, Counter[Hashable]]]]:
     """Count `key` per class, for each camera and block in content order."""
     tables: dict[tuple[CameraIdentity, Block], dict[str, Counter[Hashable]]] = {}
-    for item in items:
-        where = item.camera, item.block
+    for cell, number in counted.cells.items():
+        where = cell.camera, cell.block
         table = tables.get(where)
         if table is None:
             table = tables[where] = {name: Counter() for name in classes}
-        table[item.class_name][key(item)] += 1
+        table[cell.class_name][key(cell)] += number
     told = ((f"camera {camera}, block {block}", table) for (camera, block), table in tables.items())
     yield from sorted(told, key=lambda entry: entry[0])
 
@@ -74,12 +117,12 @@ def _show(value: Hashable) -> str:
 
 
 def _compare_presence(
-    items: Sequence[Item], classes: Sequence[str], key: Callable[[Item], Hashable]
+    counted: _Items, classes: Sequence[str], key: Callable[[Cell], Hashable]
 ) -> tuple[list[str], int]:
     """Name every key that a class lacks, and count the distinct keys."""
     faults: list[str] = []
     distinct: set[Hashable] = set()
-    for where, table in _tables(items, classes, key):
+    for where, table in _tables(counted, classes, key):
         everywhere = set().union(*table.values())
         distinct |= everywhere
         for name in classes:
@@ -89,38 +132,32 @@ def _compare_presence(
     return faults, len(distinct)
 
 
-def check_same_scenes(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
-) -> Finding:
+def check_same_scenes(counted: _Items, classes: Sequence[str], waived: frozenset[str]) -> Finding:
     """Check that every class shows the same scenes, in the same revision."""
-    if items and all(item.kind == "natural" for item in items):
+    if counted.items and all(item.kind == "natural" for item in counted.items):
         return Finding(
             constraint="same-scenes",
             state="not-applicable",
             numbers={},
             sentence="natural frames have no scenes: their content is uncontrolled",
         )
-    faults, scenes = _compare_presence(items, classes, lambda item: (item.fixture, item.scene))
+    faults, scenes = _compare_presence(counted, classes, lambda cell: (cell.fixture, cell.scene))
     sentence = f"{scenes} scenes, the same in every class of every camera and block"
     return _finding("same-scenes", faults, {"scenes": scenes}, sentence)
 
 
-def check_same_settings(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
-) -> Finding:
+def check_same_settings(counted: _Items, classes: Sequence[str], waived: frozenset[str]) -> Finding:
     """Check that every class has the same combinations of ISO, exposure and aperture."""
-    faults, settings = _compare_presence(items, classes, lambda item: item.settings)
+    faults, settings = _compare_presence(counted, classes, lambda cell: cell.settings)
     sentence = f"{settings} settings, the same in every class of every camera and block"
     return _finding("same-settings", faults, {"settings": settings}, sentence)
 
 
-def check_same_counts(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
-) -> Finding:
+def check_same_counts(counted: _Items, classes: Sequence[str], waived: frozenset[str]) -> Finding:
     """Check that scene and settings together occur equally often in every class."""
     faults: list[str] = []
     cells = 0
-    for where, table in _tables(items, classes, lambda item: match_key(item, waived)):
+    for where, table in _tables(counted, classes, lambda cell: match_key(cell, waived)):
         keys = set().union(*table.values())
         cells += len(keys)
         for key in sorted(keys, key=repr):
@@ -128,17 +165,17 @@ def check_same_counts(
             if len(set(counts)) > 1:
                 told = ", ".join(f"{name} {n}" for name, n in zip(classes, counts, strict=True))
                 faults.append(f"{where}: {_show(key)}: frames per class {told}")
-    numbers = {"cells": cells, "frames": len(items)}
-    sentence = f"{len(items)} frames in {cells} cells, equally many in every class"
+    numbers = {"cells": cells, "frames": len(counted.items)}
+    sentence = f"{len(counted.items)} frames in {cells} cells, equally many in every class"
     return _finding("same-counts", faults, numbers, sentence)
 
 
 def check_replicated_sessions(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+    counted: _Items, classes: Sequence[str], waived: frozenset[str]
 ) -> Finding:
     """Check that every class of every camera was recorded in at least three sessions."""
     sessions: dict[CameraIdentity, dict[str, set[str]]] = {}
-    for item in items:
+    for item in counted.items:
         of_class = sessions.get(item.camera)
         if of_class is None:
             of_class = sessions[item.camera] = {name: set() for name in classes}
@@ -155,27 +192,23 @@ def check_replicated_sessions(
     return _finding("replicated-sessions", faults, {"fewest_sessions": fewest}, sentence)
 
 
-def check_accepted_only(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
-) -> Finding:
+def check_accepted_only(counted: _Items, classes: Sequence[str], waived: frozenset[str]) -> Finding:
     """Check that the newest verdict on every frame is `accepted`."""
     faults = [
         f"the newest verdict on {item.sha256} is {item.verdict or 'missing'}"
-        for item in items
+        for item in counted.items
         if item.verdict != "accepted"
     ]
-    sentence = f"all {len(items)} frames are accepted"
-    return _finding("accepted-only", faults, {"frames": len(items)}, sentence)
+    sentence = f"all {len(counted.items)} frames are accepted"
+    return _finding("accepted-only", faults, {"frames": len(counted.items)}, sentence)
 
 
-def check_one_pipeline(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
-) -> Finding:
+def check_one_pipeline(counted: _Items, classes: Sequence[str], waived: frozenset[str]) -> Finding:
     """Check that all frames have one role, and those of a camera one firmware."""
     firmware: dict[CameraIdentity, set[str]] = defaultdict(set)
-    for item in items:
+    for item in counted.items:
         firmware[item.camera].add(item.firmware or "unknown")
-    roles = sorted({item.role for item in items})
+    roles = sorted({item.role for item in counted.items})
     faults = [] if len(roles) < 2 else [f"roles are mixed: {', '.join(roles)}"]
     faults += [
         f"camera {camera}: firmware is mixed: {', '.join(sorted(found))}"
@@ -188,10 +221,10 @@ def check_one_pipeline(
 
 
 def check_no_simulated_mix(
-    items: Sequence[Item], classes: Sequence[str], waived: frozenset[str]
+    counted: _Items, classes: Sequence[str], waived: frozenset[str]
 ) -> Finding:
     """Check that the cameras are all simulated or all real."""
-    cameras = {item.camera for item in items}
+    cameras = {item.camera for item in counted.items}
     simulated = {str(camera) for camera in cameras if camera.simulated}
     real = {str(camera) for camera in cameras if not camera.simulated}
     mixed = bool(simulated and real)
@@ -226,4 +259,5 @@ def check_all(
     waived
         Constraints that are not enforced: frames are matched without what they would compare.
     """
-    return tuple(_CHECKS[name](items, classes, waived) for name in CONSTRAINTS)
+    counted = _Items(items)
+    return tuple(_CHECKS[name](counted, classes, waived) for name in CONSTRAINTS)

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from datastore import audit
 from datastore.assets import find_asset_ids, register_asset
+from datastore.bulk_rows import insert_rows
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.datasets._collector import held_off
@@ -333,18 +334,14 @@ def _record(
         )
         session.add(dataset)
         session.flush()
-        session.execute(
-            insert(DatasetItem.__table__),  # type: ignore[arg-type]
-            [
-                {
-                    "dataset_id": dataset.id,
-                    "position": position,
-                    "asset_id": asset_ids[item.sha256],
-                    "class_name": item.class_name,
-                    "block": item.block,
-                }
+        insert_rows(
+            session,
+            DatasetItem.metadata.tables[DatasetItem.__tablename__],
+            ("dataset_id", "position", "asset_id", "class_name", "block"),
+            (
+                (dataset.id, position, asset_ids[item.sha256], item.class_name, item.block)
                 for position, item in enumerate(manifest.items)
-            ],
+            ),
         )
         session.add(
             DatasetFreeze(

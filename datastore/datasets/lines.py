@@ -30,26 +30,35 @@ def item_writer() -> Callable[[Item], bytes]:
         return canonical_json(value).decode()
 
     @cache
-    def time(at: datetime) -> str:
-        return f'"{time_text(at)}"'
-
-    @cache
-    def camera(identity: CameraIdentity) -> str:
-        return canonical_json(identity.model_dump()).decode()
-
-    @cache
     def timeslot(bounds: TimeslotBounds) -> str:
         return canonical_json(bounds.model_dump()).decode()
 
+    @cache
+    def content(
+        block: str, camera: CameraIdentity, class_name: str, exposure: str | None,
+        f_number: str | None, firmware: str | None, fixture: str | None, iso: int | None,
+        kind: str, role: str, scene: str | None,
+    ) -> str:  # fmt: skip
+        return (
+            f'"block":"{block}","camera":{canonical_json(camera.model_dump()).decode()}'
+            f',"class_name":{text(class_name)},"exposure":{text(exposure)}'
+            f',"f_number":{text(f_number)},"firmware":{text(firmware)},"fixture":{text(fixture)}'
+            f',"iso":{text(iso)},"kind":"{kind}","role":"{role}","scene":{text(scene)}'
+        )
+
+    @cache
+    def session(uuid: str, started_at: datetime) -> str:
+        return f'"session":{text(uuid)},"session_started_at":"{time_text(started_at)}"'
+
     def write(item: Item) -> bytes:
         age = "" if item.age_s is None else f'"age_s":{item.age_s},'
+        same_content = content(
+            item.block, item.camera, item.class_name, item.exposure, item.f_number, item.firmware,
+            item.fixture, item.iso, item.kind, item.role, item.scene,
+        )  # fmt: skip
         return (
-            f'{{{age}"block":"{item.block}","camera":{camera(item.camera)}'
-            f',"class_name":{text(item.class_name)},"exposure":{text(item.exposure)}'
-            f',"f_number":{text(item.f_number)},"firmware":{text(item.firmware)}'
-            f',"fixture":{text(item.fixture)},"iso":{text(item.iso)},"kind":"{item.kind}"'
-            f',"role":"{item.role}","scene":{text(item.scene)},"session":{text(item.session)}'
-            f',"session_started_at":{time(item.session_started_at)},"sha256":"{item.sha256}"'
+            f"{{{age}{same_content},{session(item.session, item.session_started_at)}"
+            f',"sha256":"{item.sha256}"'
             f',"temperature_millidegrees":{text(item.temperature_millidegrees)}'
             f',"timeslot":{timeslot(item.timeslot)}'
             f',"triggered_at":"{time_text(item.triggered_at)}","verdict":{text(item.verdict)}}}'

@@ -159,24 +159,23 @@ def find_frames(
         temperature_c = exif_c if read_back_c is None else read_back_c
         asset_ids[sha256] = asset_id
         frames.append(
+            # by place, in the order of its fields: names cost a third more
             Frame(
-                sha256=sha256,
-                role=spec.role,
-                kind=spec.kind,
-                camera=cameras[camera_id],
-                firmware=exif_firmware if read_back_firmware is None else read_back_firmware,
-                fixture=fixture,
-                scene=scene,
-                session=session_uuid,
-                session_started_at=session_started_at,
-                triggered_at=triggered_at,
-                iso=iso,
-                exposure=exposure_text,
-                f_number=f_number_text,
-                temperature_millidegrees=(
-                    None if temperature_c is None else round(temperature_c * 1000)
-                ),
-                verdict=verdict,
+                sha256,
+                spec.role,
+                spec.kind,
+                cameras[camera_id],
+                exif_firmware if read_back_firmware is None else read_back_firmware,
+                fixture,
+                scene,
+                session_uuid,
+                session_started_at,
+                triggered_at,
+                iso,
+                exposure_text,
+                f_number_text,
+                None if temperature_c is None else round(temperature_c * 1000),
+                verdict,
             )
         )
     return frames, passed_over, asset_ids

@@ -11,7 +11,7 @@ from datastore.datasets.items import Item
 
 FACTORS: dict[str, Callable[[Item], Hashable]] = {
     "scene": lambda item: item.scene,
-    "camera": lambda item: str(item.camera),
+    "camera": lambda item: item.camera,
     "iso": lambda item: item.iso,
     "exposure": lambda item: item.exposure,
     "f_number": lambda item: item.f_number,
@@ -88,10 +88,10 @@ def _summarize_class(name: str, items: Sequence[Item]) -> ClassSummary:
 
 def _summarize_factor(factor: str, items: Sequence[Item], classes: Sequence[str]) -> FactorSummary:
     level_of = FACTORS[factor]
+    counted = Counter((item.class_name, level_of(item)) for item in items)
     frames: dict[str, Counter[str]] = {name: Counter() for name in classes}
-    for item in items:
-        level = level_of(item)
-        frames[item.class_name]["unknown" if level is None else str(level)] += 1
+    for (class_name, level), number in counted.items():
+        frames[class_name]["unknown" if level is None else str(level)] += number
     levels = sorted(set().union(*frames.values()))
     table = [[frames[name][level] for level in levels] for name in classes]
     return FactorSummary(
