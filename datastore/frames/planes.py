@@ -65,7 +65,9 @@ def black_of_counts(counts: NDArray[np.int64]) -> float:
     counts
         How many photosites have the value 0, 1, 2, ..., int64.
     """
-    levels = np.arange(len(counts))
+    # of 65,536 possible values a dark frame has a few hundred
+    levels = np.flatnonzero(counts)
+    counts = counts[levels]
     median = _weighted_median(levels, counts)
     distance = np.abs(levels - median)
     order = np.argsort(distance, kind="stable")

@@ -8,13 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datastore.frames.planes import black_of_counts
-from training.defects._kernels import neighbour_maximum_counts, plane_histograms
+from training.defects._kernels import (
+    frame_totals,
+    neighbour_maximum_counts,
+    plane_histograms,
+)
 
 MONOCHROME = "MONO"
 _MAD_TO_SIGMA = 1.4826  # of a normal distribution
 _TRIM_SIGMAS = 4.0
 _QUANTISATION = 1 / np.sqrt(12.0)  # standard deviation of rounding to whole numbers
-_NOISE_SAMPLE = 400_000
+_BLACK_SAMPLE = 500_000  # photosites of a plane: its level to 0.2 % of the noise
+_NOISE_SAMPLE = 100_000  # of a plane: its noise to 0.2 %
 _NEIGHBOUR_SAMPLE = 4_000_000
 
 
@@ -68,13 +73,14 @@ def diagnose(
         As in `DarkFrame`.
     """
     period = period_of(cfa)
-    histograms = plane_histograms(mosaic, period)
+    plane_size = mosaic.size // period**2
+    histograms = plane_histograms(mosaic, period, max(1, plane_size // _BLACK_SAMPLE))
+    total, zeros, full = (int(one) for one in frame_totals(mosaic, white_level))
     noise = tuple(
         _difference_noise(mosaic[row::period, column::period])
         for row in range(period)
         for column in range(period)
     )
-    total = histograms.sum(axis=0)
     suppression = None
     if min(noise) >= 1.0:
         below, equal, above = neighbour_maximum_counts(
@@ -86,9 +92,9 @@ def diagnose(
         identifier=identifier,
         black_dn=tuple(black_of_counts(counts) for counts in histograms),
         noise_dn=noise,
-        mean_dn=float(total @ np.arange(len(total)) / mosaic.size),
-        clipped_share=float(total[white_level:].sum() / mosaic.size),
-        zero_share=float(total[0] / mosaic.size),
+        mean_dn=total / mosaic.size,
+        clipped_share=full / mosaic.size,
+        zero_share=zeros / mosaic.size,
         suppression_sigmas=suppression,
     )
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
-from training.defects._kernels import add_cell
+from training.defects.detection import least_significance, significant
 from training.defects.diagnostics import FrameDiagnostics, diagnose, period_of
 from training.defects.errors import DarkFrameError
 from training.defects.fit import (
@@ -34,16 +31,15 @@ from training.defects.frames import (
     scratch_file,
 )
 from training.defects.linearity import Linearity, linearity_of_strongest
-from training.defects.maps import LARGEST, SessionMaps, robust_spread
+from training.defects.maps import SessionMaps
 from training.defects.parameters import ExtractionParameters
+from training.defects.reduction import measure_maps
 
 KINDS = ("hot", "partially-stuck", "stuck", "blinking")
 """Kinds by code, as dark frames show them."""
 
-_BAND_BYTES = 8 << 20
 _CONTROLS = 2000
 _MAD_TO_SIGMA = 1.4826
-_SMALLEST_CALIBRATION = 0.8  # of the noise expected: whole numbers hide smaller spreads
 _QUANTISATION = 1 / np.sqrt(12.0)
 _BLINKING_TRANSIENTS = 2
 
@@ -164,19 +160,19 @@ def extract(
         spatial_noise = np.array(
             [np.mean([diagnostics[m].noise_dn for m in cell.members], axis=0) for cell in cells]
         )
-        maps = _measure_maps(scratch, cells, black_dn, spatial_noise, period, parameters)
-        p, threshold_z = significant_photosites(maps, parameters)
-        rows, columns = (places.astype(np.int64) for places in np.nonzero(p))
+        maps, candidates = measure_maps(
+            scratch, cells, black_dn, spatial_noise, period, least_significance(parameters),
+            parameters,
+        )  # fmt: skip
+        found = significant(candidates, scratch.shape[0] * scratch.shape[1], parameters)
+        rows, columns = found.candidates.row, found.candidates.column
         saturation_dn = parameters.saturation_share * frames[0].white_level
-        found = p[rows, columns].astype(float)
-        del p
         fit, offset_spread, gain, series = _fit(
             scratch, cells, black_dn, spatial_noise, rows, columns, period, saturation_dn,
             parameters,
         )  # fmt: skip
     known = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
     kind = _kinds(fit, len(cells), offset_spread, parameters)
-    z = maps.significance[:, rows, columns].max(axis=0).astype(float)
     judged = linearity_of_strongest(series, cells)
     return Extraction(
         row=rows,
@@ -188,13 +184,15 @@ def extract(
         offset_dn=fit.offset,
         offset_error=fit.offset_error,
         amplitude_dn=fit.amplitude_dn,
-        z=z,
-        p=found,
+        z=found.candidates.z,
+        p=found.p,
         reduced_chi2=fit.reduced_chi2,
         fit_probability=fit.probability,
         flags=_flags(fit, parameters),
-        detection_limit_dn=tuple(float(limit) for limit in threshold_z * _amplitude_error(maps)),
-        threshold_z=threshold_z,
+        detection_limit_dn=tuple(
+            float(limit) for limit in found.threshold_z * _amplitude_error(maps)
+        ),
+        threshold_z=found.threshold_z,
         cells=cells,
         diagnostics=diagnostics,
         temperature_c=float(np.mean(known)) if len(known) == len(frames) else None,
@@ -207,8 +205,9 @@ def extract(
 
 def _amplitude_error(maps: SessionMaps) -> Floats:
     """Error of the amplitude in the most sensitive cell by the better filter, per plane."""
-    by_rate = maps.error[0] * maps.gain * maps.seconds
-    by_offset = maps.error[1] * maps.gain
+    errors = np.median(maps.error, axis=(2, 3))
+    by_rate = errors[0] * maps.gain * maps.seconds
+    by_offset = errors[1] * maps.gain
     usable = np.where(by_rate > 0, by_rate, np.inf)
     limit: Floats = np.minimum(usable, by_offset)
     return limit
@@ -220,142 +219,24 @@ def _decode(
     scratch: Scratch,
     progress: Progress | None,
 ) -> tuple[FrameDiagnostics, ...]:
+    """Read the frames, each while the one before it is examined and written."""
     diagnostics = []
-    for number, frame in enumerate(frames):
-        mosaic = first if number == 0 else frame.read()
-        if mosaic.shape != scratch.shape or mosaic.dtype != np.uint16:
-            raise DarkFrameError(
-                f"{frame.identifier} is {mosaic.dtype} of shape {mosaic.shape}, the first frame"
-                f" is of shape {scratch.shape}: frames of one session have one size"
-            )
-        diagnostics.append(diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier))
-        scratch.append(mosaic)
-        if progress is not None:
-            progress(number + 1, len(frames))
+    with ThreadPoolExecutor(1) as reader:
+        coming: Future[NDArray[np.uint16]] | None = None
+        for number, frame in enumerate(frames):
+            mosaic = first if coming is None else coming.result()
+            if number + 1 < len(frames):
+                coming = reader.submit(frames[number + 1].read)
+            if mosaic.shape != scratch.shape or mosaic.dtype != np.uint16:
+                raise DarkFrameError(
+                    f"{frame.identifier} is {mosaic.dtype} of shape {mosaic.shape}, the first"
+                    f" frame is of shape {scratch.shape}: frames of one session have one size"
+                )
+            diagnostics.append(diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier))
+            scratch.append(mosaic)
+            if progress is not None:
+                progress(number + 1, len(frames))
     return tuple(diagnostics)
-
-
-def _measure_maps(
-    scratch: Scratch,
-    cells: Sequence[Cell],
-    black_dn: Floats,
-    noise_dn: Floats,
-    period: int,
-    parameters: ExtractionParameters,
-) -> SessionMaps:
-    """Reduce the frames to the two calibrated significances of each photosite."""
-    gains = np.array([cell.gain for cell in cells])
-    design = np.stack([gains * [cell.seconds for cell in cells], gains], axis=1)
-    repeats = np.array([len(cell.members) for cell in cells])
-    weights = (repeats / np.mean(noise_dn, axis=1) ** 2)[:, None] * design
-    sums = np.zeros((2, *scratch.shape), np.float32)
-    blacks = black_dn.astype(np.float32)
-
-    def reduce_band(bounds: tuple[int, int]) -> None:
-        start, stop = bounds
-        for index, cell in enumerate(cells):
-            stack = np.stack([scratch.band(member, start, stop) for member in cell.members])
-            limits = (
-                parameters.transient_sigmas
-                * noise_dn[index]
-                * np.sqrt(1 + 1 / max(len(cell.members) - 1, 1))
-            )
-            add_cell(
-                stack, blacks[list(cell.members)], period, limits.astype(np.float32),
-                parameters.transient_sigmas, weights[index].astype(np.float32),
-                sums[:, start:stop],
-            )  # fmt: skip
-
-    height, width = scratch.shape
-    step = max(2, _BAND_BYTES // (2 * width * int(repeats.max())) // 2 * 2)
-    bands = [(start, min(start + step, height)) for start in range(0, height, step)]
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as executor:
-        list(executor.map(reduce_band, bands))
-    information = np.array(
-        [
-            (repeats / noise_dn[:, plane] ** 2 * design.T) @ design
-            for plane in range(period * period)
-        ]
-    )
-    weight_squares = np.array(
-        [
-            (weights**2 * noise_dn[:, plane, None] ** 2 / repeats[:, None]).sum(axis=0)
-            for plane in range(period * period)
-        ]
-    )
-    significance, spread = _calibrated(sums, np.sqrt(weight_squares.T), period)
-    norm = (weights * design).sum(axis=0)
-    safe = np.where(norm > 0, norm, np.inf)
-    return SessionMaps(
-        significance=significance,
-        error=spread / safe[:, None],
-        information=information,
-        seconds=cells[-1].seconds,
-        gain=cells[-1].gain,
-        period=period,
-    )
-
-
-def _calibrated(
-    sums: NDArray[np.float32], expected: Floats, period: int
-) -> tuple[NDArray[np.float16], Floats]:
-    """Subtract local backgrounds and divide by each plane's robust spread."""
-    significance = np.zeros(sums.shape, np.float16)
-    spreads = np.zeros((2, period * period))
-    for index in range(2):
-        for plane in range(period * period):
-            place = (slice(plane // period, None, period), slice(plane % period, None, period))
-            values = np.ascontiguousarray(sums[index][place])
-            values -= np.median(values, axis=1, keepdims=True)
-            values -= np.median(values, axis=0, keepdims=True)
-            values -= cv2.medianBlur(values, 5)
-            spread = max(
-                robust_spread(values), _SMALLEST_CALIBRATION * float(expected[index, plane])
-            )
-            if spread > 0:
-                spreads[index, plane] = spread
-                significance[index][place] = np.clip(values / spread, -LARGEST, LARGEST)
-    return significance, spreads
-
-
-def significant_photosites(
-    maps: SessionMaps, parameters: ExtractionParameters
-) -> tuple[NDArray[np.float32], float]:
-    """Control the false-discovery rate over all photosites.
-
-    Returns
-    -------
-    p, threshold
-        float32 of shape (rows, columns), the p-value of significant photosites (at least the
-        smallest positive number) and 0 elsewhere; and the significance from which they are.
-
-    Raises
-    ------
-    DarkFrameError
-        If so many stand out that the frames cannot be dark fields.
-    """
-    z = np.maximum(maps.significance[0], maps.significance[1])
-    tests = 2 * z.size
-    rate = parameters.false_discovery_rate
-    # none is rejected below the significance that a rate of one would ask for
-    floor = float(stats.norm.isf(min(rate * parameters.largest_share / 2, 0.5)))
-    ordered = np.sort(z[z >= floor].astype(np.float64))[::-1]
-    p = stats.norm.sf(ordered)
-    passed = np.flatnonzero(p * tests <= rate * np.arange(1, len(p) + 1))
-    threshold = float(stats.norm.isf(rate / tests))
-    if len(passed):
-        threshold = float(ordered[passed[-1]])
-    significant = z >= threshold
-    share = float(significant.mean())
-    if share > parameters.largest_share:
-        raise DarkFrameError(
-            f"{share:.0%} of the photosites stand out: these frames are no dark fields"
-        )
-    values = np.zeros(z.shape, np.float32)
-    values[significant] = np.maximum(
-        2 * stats.norm.sf(z[significant].astype(np.float64)), np.finfo(np.float32).tiny
-    )
-    return values, threshold
 
 
 def _fit(

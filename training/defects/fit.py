@@ -11,13 +11,14 @@ enter at the electron stage and grow with the gain (reconstructed).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from training.defects.frames import Cell, Scratch
+from training.defects.frames import WORKERS, Buffers, Cell, Scratch
 from training.defects.parameters import ExtractionParameters
 
 Floats = NDArray[np.float64]
@@ -107,16 +108,22 @@ def read_series(
     near_rows = _reflected(rows[:, None] + steps[:, 0], height, period)
     near_columns = _reflected(columns[:, None] + steps[:, 1], width, period)
     planes = (rows % period) * period + columns % period
+    buffers = Buffers(scratch.shape)
+
+    def read(member: int) -> tuple[NDArray[np.uint16], Floats]:
+        with buffers.lent() as frame:
+            scratch.read_band(member, 0, frame)
+            near = frame[near_rows, near_columns] - black_dn[member][planes, None]
+            return frame[rows, columns], near
+
     around = np.zeros(near_rows.shape)
     values = np.empty((len(rows), len(cell.members)))
     saturated = np.zeros(len(rows), bool)
-    for index, member in enumerate(cell.members):
-        frame = scratch.frame(member)
-        level = black_dn[member][planes]
-        raw = frame[rows, columns].astype(float)
-        saturated |= raw >= saturation_dn
-        values[:, index] = raw - level
-        around += frame[near_rows, near_columns] - level[:, None]
+    with ThreadPoolExecutor(WORKERS) as executor:
+        for index, (raw, near) in enumerate(executor.map(read, cell.members)):
+            saturated |= raw >= saturation_dn
+            values[:, index] = raw - black_dn[cell.members[index]][planes]
+            around += near
     background = np.median(around, axis=1) / len(cell.members)
     return Series(values - background[:, None], saturated)
 

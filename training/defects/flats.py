@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from training.defects.backgrounds import robust_spread
 from training.defects.diagnostics import period_of
 from training.defects.errors import DarkFrameError
-from training.defects.maps import robust_spread
 
 _DEAD_RESPONSE = 0.1
 

@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.defects.errors import DarkFrameError
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Threads that loops over photosites are shared out to."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,12 @@ class Scratch:
         while view:
             view = view[os.write(self._descriptor, view) :]
 
-    def band(self, member: int, start: int, stop: int) -> NDArray[np.uint16]:
-        """Return the rows from `start` to before `stop` of a frame."""
+    def read_band(self, member: int, start: int, band: NDArray[np.uint16]) -> None:
+        """Read a frame's rows from `start` on into a band that lies in one piece.
+
+        Into the caller's memory: that of a new array costs more than the reading.
+        """
         rows, columns = self.shape
-        band = np.empty((stop - start, columns), np.uint16)
         view = band.data.cast("B")
         place = (member * rows + start) * columns * 2
         while view:
@@ -90,11 +96,30 @@ class Scratch:
             if not count:
                 raise DarkFrameError(f"the scratch file ends before frame {member}")
             view, place = view[count:], place + count
-        return band
 
-    def frame(self, member: int) -> NDArray[np.uint16]:
-        """Return a whole frame."""
-        return self.band(member, 0, self.shape[0])
+
+class Buffers:
+    """Arrays for as many threads as work, lent one at a time.
+
+    Parameters
+    ----------
+    shape
+        Of each, uint16.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self._free: SimpleQueue[NDArray[np.uint16]] = SimpleQueue()
+        for _ in range(WORKERS):
+            self._free.put(np.empty(shape, np.uint16))
+
+    @contextmanager
+    def lent(self) -> Iterator[NDArray[np.uint16]]:
+        """Lend an array that nobody else has meanwhile; what is in it is undefined."""
+        array = self._free.get()
+        try:
+            yield array
+        finally:
+            self._free.put(array)
 
 
 @contextmanager

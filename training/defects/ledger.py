@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from training.defects.backgrounds import robust_spread
 from training.defects.errors import LedgerError
 from training.defects.fit import Floats
-from training.defects.maps import SessionMaps, robust_spread
+from training.defects.maps import SessionMaps
 from training.defects.parameters import LedgerParameters
 
 Bools = NDArray[np.bool_]
@@ -192,8 +193,8 @@ def _pooled(sessions: Sequence[DarkSession], template: int) -> NDArray[np.float3
     for session in reversed(sessions):
         for plane in range(period * period):
             place = (slice(plane // period, None, period), slice(plane % period, None, period))
-            error = session.maps.error[template, plane]
-            if error <= 0:
+            error = session.maps.errors_of(template, plane)
+            if error is None:
                 continue
             view = total[place]
             view += session.maps.significance[template][place].astype(np.float32) / error

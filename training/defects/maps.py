@@ -16,16 +16,15 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from training.defects.backgrounds import at_places, everywhere
 from training.defects.errors import DefectError
 
 Floats = NDArray[np.float64]
 LARGEST = 60_000.0
 """Significances are clipped here to fit 16-bit floats."""
 
-_SPREAD_QUANTILE = 0.95
-_SPREAD_SIGMAS = 1.959964  # of a normal distribution's absolute value at that quantile
-_SPREAD_SAMPLE = 1_000_000
-_MAGIC = b"agetrace-defect-maps-1\n"
+_MAGIC = b"agetrace-defect-maps-2\n"
+_MAGIC_OF_ONE_TILE = b"agetrace-defect-maps-1\n"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class SessionMaps:
     significance
         float16 of shape (2, rows, columns): of a dark rate, of an offset.
     error
-        float64 of shape (2, planes): what a significance of one is worth, DN/s and DN at ISO 100.
+        float64 of shape (2, planes, tiles down, tiles across): what a significance of one is worth
+        in each tile of a plane, DN/s and DN at ISO 100; 0 where the grid measures nothing.
     information
         float64 of shape (planes, 2, 2): of dark rate and offset, from the grid and its noise.
     seconds, gain
@@ -67,8 +67,29 @@ class SessionMaps:
         values, errors
             float64 of shape (2, photosites): DN/s and DN at ISO 100.
         """
-        errors = self.error[:, self.planes_of(rows, columns)]
+        errors = np.zeros((2, len(rows)))
+        planes = self.planes_of(rows, columns)
+        for plane in range(self.period**2):
+            mine = planes == plane
+            for index in range(2):
+                errors[index, mine] = at_places(
+                    self.error[index, plane],
+                    self.plane_shape(plane),
+                    rows[mine] // self.period,
+                    columns[mine] // self.period,
+                )
         return self.significance[:, rows, columns].astype(float) * errors, errors
+
+    def plane_shape(self, plane: int) -> tuple[int, int]:
+        """Return the shape of a plane."""
+        top, left = divmod(plane, self.period)
+        rows, columns = self.significance.shape[1:]
+        return -(-(rows - top) // self.period), -(-(columns - left) // self.period)
+
+    def errors_of(self, index: int, plane: int) -> NDArray[np.float32] | None:
+        """Return the error of each photosite of a plane; None where nothing is measured."""
+        grid = self.error[index, plane]
+        return everywhere(grid, self.plane_shape(plane)) if grid.all() else None
 
 
 def write_maps(maps: SessionMaps) -> bytes:
@@ -94,14 +115,15 @@ def read_maps(file: IO[bytes]) -> SessionMaps:
     DefectError
         If the file holds something else.
     """
-    if file.readline() != _MAGIC:
+    if file.readline() not in (_MAGIC, _MAGIC_OF_ONE_TILE):
         raise DefectError("this file holds no defect maps: extract the session again")
     try:
         header = json.loads(file.readline())
+        error = np.array(header["error"])
         significance = np.load(BytesIO(file.read()), allow_pickle=False)
         return SessionMaps(
             significance=significance,
-            error=np.array(header["error"]),
+            error=error.reshape(*error.shape[:2], *(error.shape[2:] or (1, 1))),
             information=np.array(header["information"]),
             seconds=float(header["seconds"]),
             gain=float(header["gain"]),
@@ -109,14 +131,3 @@ def read_maps(file: IO[bytes]) -> SessionMaps:
         )
     except (ValueError, KeyError) as error:
         raise DefectError(f"the defect maps are damaged: {error}") from error
-
-
-def robust_spread(values: NDArray[np.floating]) -> float:
-    """Return the standard deviation of the sound majority of values about zero.
-
-    From a quantile of the absolute values: subtracting a local median leaves a spike at zero,
-    which makes the median absolute deviation too small.
-    """
-    flat = values.ravel()
-    sample = np.abs(flat[:: max(1, flat.size // _SPREAD_SAMPLE)])
-    return float(np.quantile(sample, _SPREAD_QUANTILE)) / _SPREAD_SIGMAS

@@ -1,0 +1,162 @@
+"""From decoded frames to the significance of every photosite, in bands of rows.
+
+Two matched filters over the exposure x ISO grid ask every photosite for a pure dark rate and for a
+pure offset. It knows scratch files and cells, no fits and no catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.defects._kernels import add_cell
+from training.defects.backgrounds import everywhere, tile_spreads, tiles_of, without_background
+from training.defects.detection import Candidates, merged
+from training.defects.frames import WORKERS, Buffers, Cell, Scratch
+from training.defects.maps import LARGEST, SessionMaps
+from training.defects.parameters import ExtractionParameters
+
+Floats = NDArray[np.float64]
+
+_NONE = Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+_BAND_BYTES = 4 << 20  # of a cell: what caches hold
+_SMALLEST_CALIBRATION = 0.8  # of the noise expected: whole numbers hide smaller spreads
+
+
+def measure_maps(
+    scratch: Scratch,
+    cells: Sequence[Cell],
+    black_dn: Floats,
+    noise_dn: Floats,
+    period: int,
+    least_z: float,
+    parameters: ExtractionParameters,
+) -> tuple[SessionMaps, Candidates]:
+    """Reduce frames to the two calibrated significances of each photosite.
+
+    Parameters
+    ----------
+    scratch
+        The decoded frames.
+    cells
+        The grid, least sensitive first.
+    black_dn
+        Black level of each frame and plane, shape (frames, planes).
+    noise_dn
+        Noise of one frame by cell and plane, shape (cells, planes).
+    period
+        2 with colour filters, 1 without.
+    least_z
+        Significance from which a photosite is a candidate.
+    parameters
+        Thresholds for transients.
+
+    Returns
+    -------
+    maps, candidates
+        The significance of every photosite, and those that may stand out.
+    """
+    gains = np.array([cell.gain for cell in cells])
+    design = np.stack([gains * [cell.seconds for cell in cells], gains], axis=1)
+    repeats = np.array([len(cell.members) for cell in cells])
+    weights = (repeats / np.mean(noise_dn, axis=1) ** 2)[:, None] * design
+    # at one exposure both filters ask for the same, which is found out once
+    is_one_exposure = len({cell.seconds for cell in cells}) == 1
+    asked = (1,) if is_one_exposure else (0, 1)
+    sums = _weighted_sums(scratch, cells, black_dn, noise_dn, weights[:, asked], period, parameters)
+
+    norm = (weights * design).sum(axis=0)
+    expected = np.sqrt((weights**2 / repeats[:, None]).T @ noise_dn**2)
+    significance = np.zeros((2, *scratch.shape), np.float16)
+    tiles = tiles_of(sums.shape[2:])
+    errors = np.zeros((2, period * period, *tiles))
+
+    def calibrate(which: tuple[int, int]) -> Candidates:
+        index, plane = which
+        top, left = divmod(plane, period)
+        target = significance[index][top::period, left::period]
+        rows, columns = target.shape
+        values = np.ascontiguousarray(sums[asked.index(index), plane, :rows, :columns])
+        without_background(values)
+        spreads = tile_spreads(values, tiles)
+        spreads = np.maximum(spreads, _SMALLEST_CALIBRATION * expected[index, plane])
+        if norm[index] <= 0 or not spreads.all():
+            return _NONE
+        errors[index, plane] = spreads / norm[index]
+        values /= everywhere(spreads, values.shape)
+        target[...] = np.clip(values, -LARGEST, LARGEST, out=values)
+        found = np.nonzero(values >= least_z)
+        return Candidates(
+            found[0] * period + top, found[1] * period + left, values[found].astype(float)
+        )
+
+    which = [(index, plane) for index in asked for plane in range(period * period)]
+    with ThreadPoolExecutor(WORKERS) as executor:
+        found = list(executor.map(calibrate, which))
+    if is_one_exposure and cells[0].seconds > 0:
+        significance[0] = significance[1]
+        errors[0] = errors[1] / cells[0].seconds
+    information = np.array(
+        [
+            (repeats / noise_dn[:, plane] ** 2 * design.T) @ design
+            for plane in range(period * period)
+        ]
+    )
+    maps = SessionMaps(
+        significance=significance,
+        error=errors,
+        information=information,
+        seconds=cells[-1].seconds,
+        gain=cells[-1].gain,
+        period=period,
+    )
+    return maps, merged(found, scratch.shape[1])
+
+
+def _weighted_sums(
+    scratch: Scratch,
+    cells: Sequence[Cell],
+    black_dn: Floats,
+    noise_dn: Floats,
+    weights: Floats,
+    period: int,
+    parameters: ExtractionParameters,
+) -> NDArray[np.float32]:
+    """Return the sums of the filters by plane, float32 of (filters, planes, rows, columns)."""
+    height, width = scratch.shape
+    plane_shape = (-(-height // period), -(-width // period))
+    sums = np.zeros((weights.shape[1], period * period, *plane_shape), np.float32)
+    most = max(len(cell.members) for cell in cells)
+    step = max(period, _BAND_BYTES // (2 * width * most) // period * period)
+    along = np.arange(width) % period
+    prepared = []
+    for index, cell in enumerate(cells):
+        limits = parameters.transient_sigmas * noise_dn[index]
+        limits = limits * np.sqrt(1 + 1 / max(len(cell.members) - 1, 1))
+        # what a row of either parity has at each column
+        planes = [phase * period + along for phase in range(period)]
+        levels = np.stack([black_dn[list(cell.members)][:, one] for one in planes])
+        prepared.append(
+            (levels.astype(np.float32), np.stack([limits[one] for one in planes]).astype("f4"))
+        )
+    buffers = Buffers((most, step, width))
+
+    def reduce_band(start: int) -> None:
+        stop = min(start + step, height)
+        with buffers.lent() as buffer:
+            for index, cell in enumerate(cells):
+                stack = buffer[: len(cell.members), : stop - start]
+                for number, member in enumerate(cell.members):
+                    scratch.read_band(member, start, stack[number])
+                levels, limits = prepared[index]
+                add_cell(
+                    stack, levels, limits, parameters.transient_sigmas,
+                    weights[index].astype(np.float32), start, sums,
+                )  # fmt: skip
+
+    with ThreadPoolExecutor(WORKERS) as executor:
+        list(executor.map(reduce_band, range(0, height, step)))
+    return sums
