@@ -151,7 +151,7 @@ def _known_camera(context: typer.Context, serial: str) -> tuple[dict[str, Any], 
     from sqlalchemy import select
 
     from datastore.tables import Camera
-    from training.defects import records
+    from training.defects import ledger_records
     from training.defects.growth import growth_of
     from training.power.growth import measured_growth
 
@@ -170,8 +170,8 @@ def _known_camera(context: typer.Context, serial: str) -> tuple[dict[str, Any], 
             "height": camera.height,
             "white_level_dn": camera.white_level,
         }
-        times = records.dark_session_times(catalogue, camera.id)
+        times = ledger_records.dark_session_times(catalogue, camera.id)
         if len(set(times)) < 2:
             return sensor, None
-        defects = records.read_ledger(catalogue, camera.id)
+        defects = ledger_records.read_ledger(catalogue, camera.id)
         return sensor, measured_growth(growth_of(defects, times), serial)

@@ -23,7 +23,7 @@ from datastore.catalogue import Catalogue
 from datastore.datasets.freeze import Frozen
 from datastore.frames import read_frame
 from datastore.tables import Asset, Camera, Shot
-from training.defects import records
+from training.defects import ledger_records
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
 
@@ -112,7 +112,7 @@ def score_cameras(catalogue: Catalogue, truth_folder: Path, amounts: plan.Amount
             camera_id = session.scalars(select(Camera.id).where(Camera.serial == serial)).one()
         scores[serial] = score_ledger(
             truth,
-            records.read_ledger(catalogue, camera_id),
+            ledger_records.read_ledger(catalogue, camera_id),
             exposure_s=exposure_s,
             iso=plan.SCENE_ISO,
             first_dark_session=first,

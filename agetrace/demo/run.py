@@ -36,7 +36,7 @@ from datastore.datasets.manifest import Manifest
 from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera, Run
 from training.baselines import pixel_features
-from training.defects import records
+from training.defects import ledger_records, records
 from training.experiments.summary import ExperimentSummary, summarise
 
 _OURS = ("home", "fixture", "plan", "audits", "report.html", "summary.json")
@@ -206,7 +206,7 @@ def _extract(catalogue: Catalogue, quiet: bool) -> None:
         cameras = list(session.scalars(select(Camera.id).order_by(Camera.id)))
     with progress_bar("extractions", quiet=quiet) as advance:
         records.extract_pending(catalogue, camera_ids=cameras, progress=advance)
-    records.build_ledgers(catalogue, cameras)
+    ledger_records.build_ledgers(catalogue, cameras)
 
 
 def _freeze(

@@ -106,9 +106,105 @@ class LedgerDefect(Base):
     significance: Mapped[float]
     blinking: Mapped[bool]
     annealed: Mapped[bool]
+    mapped_out: Mapped[bool | None]
+    """Whether the camera replaces it since; NULL in ledgers of before that was judged."""
     flags: Mapped[list[Any]]
 
     ledger: Mapped[DefectLedger] = relationship(back_populates="defects")
+
+
+class LedgerHistory(Base):
+    """What a ledger tells beyond its defects: their amplitudes over time, and the epochs."""
+
+    __tablename__ = "ledger_history"
+
+    ledger_id: Mapped[int] = mapped_column(
+        ForeignKey("defect_ledger.id", ondelete="RESTRICT"), primary_key=True, autoincrement=False
+    )
+    series_asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
+    """Amplitude, error and state of every defect in every dark session."""
+    mapping_events: Mapped[list[Any]]
+    """Sessions at which the camera mapped many defects out at once, each with its numbers."""
+
+    series_asset: Mapped[Asset] = relationship()
+
+
+class FlatExtraction(Base):
+    """One measurement of a camera's response and dust from one session's flat fields."""
+
+    __tablename__ = "flat_extraction"
+    __table_args__ = (UniqueConstraint("session_id", "camera_id", "parameters_sha256"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="RESTRICT"))
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"), index=True)
+    code_version: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    parameters_sha256: Mapped[str]
+    """Hash of the parameters, the code version and the input assets together."""
+    inputs: Mapped[list[Any]]
+    """sha256 of every frame used, in order."""
+    summary: Mapped[dict[str, Any]]
+    started_at: Mapped[datetime]
+    """When the first flat field was taken, or the session began where that is unknown."""
+    created_at: Mapped[datetime]
+
+    session: Mapped[Session] = relationship()
+    camera: Mapped[Camera] = relationship()
+
+
+class FlatObservation(Base):
+    """One photosite that answers to light too weakly, `dead` or `low-response`."""
+
+    __tablename__ = "flat_observation"
+
+    extraction_id: Mapped[int] = mapped_column(
+        ForeignKey("flat_extraction.id", ondelete="RESTRICT"), primary_key=True
+    )
+    row: Mapped[int] = mapped_column(primary_key=True)
+    column: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    response: Mapped[float]
+    """Signal over that of its neighbours of the same colour, 1 for sound photosites."""
+    response_error: Mapped[float]
+    significance: Mapped[float]
+    under_dust: Mapped[bool]
+    """Whether a dust spot lies over it, which explains it as well."""
+
+
+class DustSpot(Base):
+    """One dust spot of a flat extraction: a shadow several photosites wide."""
+
+    __tablename__ = "dust_spot"
+
+    extraction_id: Mapped[int] = mapped_column(
+        ForeignKey("flat_extraction.id", ondelete="RESTRICT"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    row: Mapped[float]
+    column: Mapped[float]
+    radius_photosites: Mapped[float]
+    depth: Mapped[float]
+    """Share of the light that it takes at its middle."""
+    depth_error: Mapped[float]
+    significance: Mapped[float]
+
+
+class CameraFingerprint(Base):
+    """The pattern of a camera's response, by which later files are known to be its own."""
+
+    __tablename__ = "camera_fingerprint"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    camera_id: Mapped[int] = mapped_column(ForeignKey("camera.id", ondelete="RESTRICT"), index=True)
+    code_version: Mapped[str]
+    inputs: Mapped[list[Any]]
+    """sha256 of every frame it was estimated from, in order."""
+    fingerprint_asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime]
+
+    camera: Mapped[Camera] = relationship()
+    fingerprint_asset: Mapped[Asset] = relationship()
 
 
 class SavedSelection(Base):

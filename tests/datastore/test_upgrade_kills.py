@@ -91,7 +91,7 @@ def test_a_killed_upgrade_can_be_made_again(tmp_path: Path, number: int) -> None
 
 @pytest.mark.prove
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("revision", ["0001", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0005"])
 def test_upgrades_killed_at_every_step_leave_a_whole_catalogue(
     tmp_path: Path, revision: str, record_property: Callable[[str, object], None]
 ) -> None:

@@ -644,12 +644,71 @@ FIFTH: dict[str, list[Row]] = {
     ],
 }
 
+SIXTH: dict[str, list[Row]] = {
+    "ledger_history": [
+        {
+            "ledger_id": 1,
+            "series_asset_id": 1,
+            "mapping_events": [{"session": uuid(20), "vanished": 40, "at_risk": 44}],
+        }
+    ],
+    "flat_extraction": [
+        {
+            "id": 1,
+            "session_id": 1,
+            "camera_id": 1,
+            "code_version": "0.6.0",
+            "parameters": {"false_discovery_rate": 0.01},
+            "parameters_sha256": sha256(110),
+            "inputs": [sha256(1)],
+            "summary": {"rows": 64, "columns": 64},
+            "started_at": after(1),
+            "created_at": after(7000),
+        }
+    ],
+    "flat_observation": [
+        {
+            "extraction_id": 1,
+            "row": 3,
+            "column": 5,
+            "kind": "dead",
+            "response": 0.01,
+            "response_error": 0.002,
+            "significance": 90.5,
+            "under_dust": False,
+        }
+    ],
+    "dust_spot": [
+        {
+            "extraction_id": 1,
+            "number": 0,
+            "row": 10.5,
+            "column": 20.25,
+            "radius_photosites": 6.0,
+            "depth": 0.08,
+            "depth_error": 0.004,
+            "significance": 20.0,
+        }
+    ],
+    "camera_fingerprint": [
+        {
+            "id": 1,
+            "camera_id": 1,
+            "code_version": "0.6.0",
+            "inputs": [sha256(1)],
+            "fingerprint_asset_id": 1,
+            "created_at": after(7001),
+        }
+    ],
+}
+
 ROWS_BY_REVISION = {
     "0001": FIRST,
     "0002": SECOND,
     "0003": THIRD,
     "0004": FOURTH,
     "0005": FIFTH,
+    "0006": SIXTH,
 }
 
 AUDITED: list[tuple[str, dict[str, Any], datetime]] = [

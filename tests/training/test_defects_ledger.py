@@ -76,7 +76,7 @@ def watch_and_score(seed: int) -> Score:
     generator = np.random.default_rng(seed)
     sensor = make_sensor(generator, defects=150)
     onset = np.where(generator.random(150) < 0.25, -1.0, generator.uniform(1, DAYS[-1], 150))
-    entries = ledger.build(watch(generator, sensor, onset))
+    entries = ledger.build(watch(generator, sensor, onset)).entries
     truth = dict(zip(zip(sensor.rows, sensor.columns, strict=True), onset, strict=True))
     found = {(entry.row, entry.column) for entry in entries}
     clear = sensor.amplitude_e(4.0) >= 2 * READ_NOISE_E
@@ -144,7 +144,7 @@ def test_healed_defects_are_annealed_and_blips_are_nothing() -> None:
     sensor.dark_rate_e[:] = 60.0
     onset, end = np.array([0.0, 200.0, 300.0]), np.array([1e9, 900.0, 400.0])
     sessions = watch(generator, sensor, onset, end, days=np.arange(0.0, 1200.0, 100.0))
-    entries = {(entry.row, entry.column): entry for entry in ledger.build(sessions)}
+    entries = {(entry.row, entry.column): entry for entry in ledger.build(sessions).entries}
     places = list(zip(sensor.rows.tolist(), sensor.columns.tolist(), strict=True))
     assert not entries[places[0]].annealed and entries[places[0]].pre_existing
     healed = entries[places[1]]
@@ -164,7 +164,7 @@ def test_session_that_could_not_see_widens_the_interval() -> None:
         grid = ((exposure_s, 800), (exposure_s / 2, 800))
         frames = dark_frames(generator, sensor, grid=grid, active=np.array([day >= 300]))
         sessions.append(dark_session(float(day), extract(frames)))
-    (entry,) = ledger.build(sessions)
+    (entry,) = ledger.build(sessions).entries
     assert entry.onset_after == START + timedelta(days=100)
     assert entry.onset_before == START + timedelta(days=300)
 

@@ -18,7 +18,7 @@ from datastore.verdicts import add_verdict
 from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
 from tests.support.catalogues import new_sqlite_catalogue
 from tests.support.simulated_darks import Sensor, dark_frames, make_sensor
-from training.defects import plots, records
+from training.defects import ledger_records, pictures, plots, records
 from training.defects.errors import DarkFrameError, LedgerError
 
 
@@ -70,10 +70,12 @@ def test_sessions_become_a_ledger_and_pictures(catalogue: Catalogue, tmp_path: P
     )
     assert len(added) == 4 and seen[-1] == (4, 4)
     assert records.extract_pending(catalogue) == []
-    (ledger_id,) = records.build_ledgers(catalogue, [camera_id])
-    assert records.build_ledger(catalogue, camera_id) == ledger_id
+    (ledger_id,) = ledger_records.build_ledgers(catalogue, [camera_id])
+    assert ledger_records.build_ledger(catalogue, camera_id) == ledger_id
 
-    entries = {(one.row, one.column): one for one in records.read_ledger(catalogue, camera_id)}
+    entries = {
+        (one.row, one.column): one for one in ledger_records.read_ledger(catalogue, camera_id)
+    }
     places = list(zip(sensor.rows.tolist(), sensor.columns.tolist(), strict=True))
     assert set(entries) == set(places)
     assert [entries[place].pre_existing for place in places] == [True, True, False, False]
@@ -82,10 +84,10 @@ def test_sessions_become_a_ledger_and_pictures(catalogue: Catalogue, tmp_path: P
     assert entries[places[3]].onset_before == NOW + timedelta(days=300)
     assert entries[places[0]].to_json()["onset_after"] is None
 
-    sessions = records.dark_session_times(catalogue, camera_id)
+    sessions = ledger_records.dark_session_times(catalogue, camera_id)
     assert sessions == [NOW + timedelta(days=day) for day in (0, 100, 200, 300)]
-    assert "2 in 0.82 years" in records.growth_sentence(list(entries.values()), sessions)
-    for path in records.plot_ledger(catalogue, camera_id, tmp_path / "pictures"):
+    assert "2 in 0.82 years" in ledger_records.growth_sentence(list(entries.values()), sessions)
+    for path in pictures.plot_ledger(catalogue, camera_id, tmp_path / "pictures"):
         assert path.read_bytes().startswith(b"\x89PNG")
     figure = plots.growth_curve(list(entries.values()), sessions)
     assert np.asarray(figure.axes[0].lines[0].get_ydata()).tolist()[-1] == 4
@@ -120,8 +122,8 @@ def test_what_is_not_there_is_named(catalogue: Catalogue, tmp_path: Path) -> Non
     with pytest.raises(DarkFrameError, match="no session is called"):
         records.extract_session(catalogue, "nothing", camera_id)
     with pytest.raises(LedgerError, match="no extraction yet"):
-        records.build_ledger(catalogue, camera_id)
+        ledger_records.build_ledger(catalogue, camera_id)
     with pytest.raises(LedgerError, match="no ledger yet"):
-        records.plot_ledger(catalogue, camera_id, tmp_path)
-    assert records.read_ledger(catalogue, camera_id) == []
-    assert records.growth_sentence([], []) == "unknown: fewer than two dark sessions"
+        pictures.plot_ledger(catalogue, camera_id, tmp_path)
+    assert ledger_records.read_ledger(catalogue, camera_id) == []
+    assert ledger_records.growth_sentence([], []) == "unknown: fewer than two dark sessions"

@@ -1,9 +1,8 @@
 """The ledger: what became of each photosite over the dark sessions of one camera; pure.
 
 Every session is measured at every photosite that any session or any run of newest sessions
-makes conspicuous (forced photometry). The onset is a change point of that series. Its posterior
-over the gaps between sessions gives the interval, so that a session which could not have seen
-the defect widens it instead of ending it (reconstructed).
+makes conspicuous (forced photometry); the change point of that series is its onset. Many that
+vanish at once were mapped out by the camera (reconstructed).
 """
 
 from __future__ import annotations
@@ -15,17 +14,15 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
-from training.defects.backgrounds import robust_spread
+from training.defects.candidates import conspicuous_photosites, measured_series
 from training.defects.errors import LedgerError
 from training.defects.fit import Floats
+from training.defects.history import History
+from training.defects.mapping_events import Epochs, find_mapping_events
 from training.defects.maps import SessionMaps
 from training.defects.parameters import LedgerParameters
-
-Bools = NDArray[np.bool_]
-Places = NDArray[np.int64]
+from training.defects.series import AmplitudeSeries
 
 
 @dataclass(frozen=True)
@@ -55,12 +52,15 @@ class DarkSession:
         Its per-photosite measurement; may lie in a memory map.
     observations
         What it showed by itself, by (row, column).
+    temperature_c
+        Its mean temperature; None where unknown.
     """
 
     identifier: str
     at: datetime
     maps: SessionMaps
     observations: dict[tuple[int, int], Observation]
+    temperature_c: float | None = None
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,8 @@ class LedgerEntry:
     significance: float
     blinking: bool
     annealed: bool
+    mapped_out: bool | None
+    """Whether the camera replaces it since; None in ledgers of before that was judged."""
     flags: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -95,9 +97,26 @@ class LedgerEntry:
         return document | {"flags": list(self.flags)}
 
 
-def build(
-    sessions: Sequence[DarkSession], parameters: LedgerParameters | None = None
-) -> list[LedgerEntry]:
+@dataclass(frozen=True)
+class Ledger:
+    """The defects of one camera over its sessions.
+
+    Attributes
+    ----------
+    entries
+        The defects, by row and column.
+    series
+        Their amplitudes in every session, in the same order.
+    epochs
+        When the camera mapped photosites out; each time begins a new epoch.
+    """
+
+    entries: tuple[LedgerEntry, ...]
+    series: AmplitudeSeries
+    epochs: Epochs
+
+
+def build(sessions: Sequence[DarkSession], parameters: LedgerParameters | None = None) -> Ledger:
     """Follow the defects of one camera over its sessions.
 
     A photosite is taken up if its significance, pooled from some session to the newest, passes
@@ -120,21 +139,35 @@ def build(
     """
     parameters = parameters or LedgerParameters()
     _require_ordered(sessions)
-    rows, columns, offset_like, significance = _candidates(sessions, parameters)
-    if not len(rows):
-        return []
-    measured, error = _series(sessions, rows, columns, offset_like)
-    entries = []
-    for index in range(len(rows)):
-        history = _History(measured[index], error[index], parameters)
-        if not history.accepted:
-            continue
-        place = (int(rows[index]), int(columns[index]))
-        entries.append(
-            _entry(sessions, place, history, bool(offset_like[index]), float(significance[index]),
-                   parameters)
-        )  # fmt: skip
-    return entries
+    rows, columns, offset_like, significance = conspicuous_photosites(sessions, parameters)
+    measured, error = measured_series(sessions, rows, columns, offset_like)
+    followed = [History(*one, parameters) for one in zip(measured, error, strict=True)]
+    kept = np.flatnonzero([history.accepted for history in followed])
+    histories = [followed[place] for place in kept]
+    series = AmplitudeSeries(
+        sessions=tuple(session.identifier for session in sessions),
+        at=tuple(session.at for session in sessions),
+        temperature_c=tuple(session.temperature_c for session in sessions),
+        row=rows[kept],
+        column=columns[kept],
+        offset_like=offset_like[kept],
+        amplitude=measured[kept],
+        error=error[kept],
+        state=np.array([history.state for history in histories], np.int8).reshape(
+            len(kept), len(sessions)
+        ),
+    )
+    days = [(session.at - sessions[0].at).total_seconds() / 86_400 for session in sessions]
+    epochs = find_mapping_events(series.state, elapsed_days=days)
+    mapped_out = np.zeros(len(kept), bool)
+    for event in epochs.events:
+        mapped_out[event.defects] = True
+    entries = [
+        _entry(sessions, (int(rows[place]), int(columns[place])), history,
+               bool(offset_like[place]), float(significance[place]), bool(gone), parameters)
+        for place, history, gone in zip(kept, histories, mapped_out, strict=True)
+    ]  # fmt: skip
+    return Ledger(tuple(entries), series, epochs)
 
 
 def _require_ordered(sessions: Sequence[DarkSession]) -> None:
@@ -150,191 +183,13 @@ def _require_ordered(sessions: Sequence[DarkSession]) -> None:
             )
 
 
-def _candidates(
-    sessions: Sequence[DarkSession], parameters: LedgerParameters
-) -> tuple[Places, Places, Bools, Floats]:
-    """Return conspicuous photosites, whether each is rather an offset, and its significance."""
-    shape = sessions[0].maps.significance.shape[1:]
-    best = np.zeros(shape, np.float32)
-    by_offset = np.zeros(shape, bool)
-    for template in range(2):
-        pooled = _pooled(sessions, template)
-        better = pooled > best
-        best[better] = pooled[better]
-        by_offset[better] = template == 1
-    tests = 2 * len(sessions) * best.size
-    ordered = np.sort(best[best > 3.0].astype(np.float64))[::-1]
-    allowed = parameters.false_discovery_rate * np.arange(1, len(ordered) + 1)
-    passed = np.flatnonzero(stats.norm.sf(ordered) * tests <= allowed)
-    threshold = ordered[passed[-1]] if len(passed) else np.inf
-    chosen = best >= threshold
-    seen: dict[tuple[int, int], int] = {}
-    for session in sessions:
-        for place, observation in session.observations.items():
-            strong = observation.significance >= parameters.single_session_sigmas
-            seen[place] = seen.get(place, 0) + strong
-    for place, count in seen.items():
-        if count >= 2:
-            chosen[place] = True
-    rows, columns = (places.astype(np.int64) for places in np.nonzero(chosen))
-    return rows, columns, by_offset[rows, columns], best[rows, columns].astype(float)
-
-
-def _pooled(sessions: Sequence[DarkSession], template: int) -> NDArray[np.float32]:
-    """Return the largest significance of each photosite pooled from some session on.
-
-    Each pool is calibrated on its own robust spread, as the fixed pattern of the sensor does not
-    average out over sessions.
-    """
-    shape = sessions[0].maps.significance.shape[1:]
-    period = sessions[0].maps.period
-    total = np.zeros(shape, np.float32)
-    best = np.full(shape, -np.inf, np.float32)
-    for session in reversed(sessions):
-        for plane in range(period * period):
-            place = (slice(plane // period, None, period), slice(plane % period, None, period))
-            error = session.maps.errors_of(template, plane)
-            if error is None:
-                continue
-            view = total[place]
-            view += session.maps.significance[template][place].astype(np.float32) / error
-            spread = robust_spread(view)
-            if spread > 0:
-                best[place] = np.maximum(best[place], view / spread)
-            else:
-                own = session.maps.significance[template][place].astype(np.float32)
-                best[place] = np.maximum(best[place], own)
-    return best
-
-
-def _series(
-    sessions: Sequence[DarkSession], rows: Places, columns: Places, offset_like: Bools
-) -> tuple[Floats, Floats]:
-    """Measure every session at every candidate: values and errors, shape (candidates, sessions)."""
-    values, errors = np.empty((2, len(rows), len(sessions)))
-    choice = offset_like.astype(np.int64)
-    everyone = np.arange(len(rows))
-    for index, session in enumerate(sessions):
-        measured, error = session.maps.measure_at(rows, columns)
-        values[:, index] = measured[choice, everyone]
-        # a filter that the session's grid does not have measures nothing
-        errors[:, index] = np.where(error > 0, error, np.inf)[choice, everyone]
-    return values, errors
-
-
-class _History:
-    """Change point of one photosite's series, with its posterior."""
-
-    def __init__(self, values: Floats, errors: Floats, parameters: LedgerParameters) -> None:
-        self._parameters = parameters
-        self.z = values / errors
-        self.amplitude = 0.0
-        present = self.z >= parameters.presence_sigmas
-        self.start, last = self._change_point(values, errors), len(values) - 1
-        detectable = self.amplitude / errors >= parameters.detection_sigmas
-        absent = detectable & (values < self.amplitude / 3)
-        shown = np.flatnonzero(present)
-        self.last_seen = int(shown[-1]) if len(shown) else last
-        self.annealed = bool(np.count_nonzero(absent[self.last_seen + 1 :]) >= 2)
-        if self.annealed:
-            self.start = self._change_point(
-                values[: self.last_seen + 1], errors[: self.last_seen + 1]
-            )
-        first = int(shown[0]) if len(shown) else self.start
-        self.blinking = bool(absent[first : self.last_seen + 1].any() and len(shown) >= 2)
-        if self.blinking:
-            earlier = np.flatnonzero(absent[:first])
-            before = int(earlier[-1]) if len(earlier) else None
-            self.start, self.interval = first, (before, first)
-            self.pre_existing_probability = float(before is None)
-        self.accepted = self._persists(present)
-
-    def _change_point(self, values: Floats, errors: Floats) -> int:
-        """Set amplitude, interval and probabilities; return the first session of the defect.
-
-        A start at session j has the likelihood N(0, e) before and N(A, e, scatter) from j on,
-        with A the weighted mean from j on. The prior of a start is flat over the gaps (sessions
-        are what onsets are resolved by) beside that of a defect older than the first session.
-        """
-        scatter, count = self._parameters.amplitude_scatter, len(values)
-        finite = np.isfinite(errors)
-        safe = np.where(finite, errors, 1.0)
-        weights = np.where(finite, 1 / safe**2, 0.0)
-        amplitudes = np.zeros(count)
-        log_likelihood = np.full(count, -np.inf)
-        for start in range(count):
-            own = weights[start:]
-            if own.sum() <= 0:
-                continue
-            amplitude = (
-                float(np.median(values[start:]))
-                if count - start > 2
-                else float(own @ values[start:] / own.sum())
-            )
-            for _ in range(2):
-                variance = safe[start:] ** 2 + (scatter * amplitude) ** 2
-                pooled = np.where(finite[start:], 1 / variance, 0.0)
-                amplitude = float(pooled @ values[start:] / pooled.sum())
-            variance = safe[start:] ** 2 + (scatter * amplitude) ** 2
-            amplitudes[start] = amplitude
-            if amplitude <= 0:
-                continue
-            after = np.where(
-                finite[start:],
-                (values[start:] - amplitude) ** 2 / variance + np.log(variance),
-                0.0,
-            )
-            before = np.where(
-                finite[:start], (values[:start] / safe[:start]) ** 2 + 2 * np.log(safe[:start]), 0.0
-            )
-            log_likelihood[start] = -(after.sum() + before.sum()) / 2
-        if not np.isfinite(log_likelihood).any():
-            self.interval, self.pre_existing_probability = (None, 0), 1.0
-            return 0
-        prior = np.full(count, (1 - self._parameters.pre_existing_prior) / max(count - 1, 1))
-        prior[0] = self._parameters.pre_existing_prior
-        posterior = np.exp(log_likelihood - log_likelihood.max()) * prior
-        posterior /= posterior.sum()
-        self.pre_existing_probability = float(posterior[0])
-        if posterior[0] >= 0.5:
-            start = 0
-            self.interval = (None, 0)
-        else:
-            start = 1 + int(np.argmax(posterior[1:]))
-            self.interval = self._credible(posterior, start)
-        self.amplitude = amplitudes[start]
-        return start
-
-    def _credible(self, posterior: Floats, start: int) -> tuple[int, int]:
-        """Widen the interval from its most probable gap until it is credible enough."""
-        wanted = self._parameters.credibility * posterior[1:].sum()
-        low = high = start
-        while posterior[low : high + 1].sum() < wanted:
-            below = posterior[low - 1] if low > 1 else -1.0
-            above = posterior[high + 1] if high + 1 < len(posterior) else -1.0
-            if below >= above:
-                low -= 1
-            else:
-                high += 1
-        return low - 1, high
-
-    def _persists(self, present: Bools) -> bool:
-        since = self.z[self.start :]
-        if np.count_nonzero(present) >= 2:
-            return True
-        if self.start == len(self.z) - 1:
-            return bool(since[-1] >= self._parameters.single_session_sigmas)
-        others = np.delete(since, int(np.argmax(since)))
-        pooled = others.sum() / np.sqrt(len(others))
-        return bool(pooled >= self._parameters.other_sessions_sigmas)
-
-
 def _entry(
     sessions: Sequence[DarkSession],
     place: tuple[int, int],
-    history: _History,
+    history: History,
     offset_like: bool,
     significance: float,
+    mapped_out: bool,
     parameters: LedgerParameters,
 ) -> LedgerEntry:
     since = sessions[history.start : history.last_seen + 1] or sessions[history.start :]
@@ -368,7 +223,8 @@ def _entry(
         amplitude_dn=history.amplitude * scale,
         significance=significance,
         blinking=blinking,
-        annealed=history.annealed,
+        annealed=history.annealed and not mapped_out,
+        mapped_out=mapped_out,
         flags=tuple(sorted(flags)),
     )
 

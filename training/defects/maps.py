@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from io import BytesIO
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ LARGEST = 60_000.0
 
 _MAGIC = b"agetrace-defect-maps-2\n"
 _MAGIC_OF_ONE_TILE = b"agetrace-defect-maps-1\n"
+_ARRAY_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 @dataclass(frozen=True)
@@ -115,19 +120,48 @@ def read_maps(file: IO[bytes]) -> SessionMaps:
     DefectError
         If the file holds something else.
     """
-    if file.readline() not in (_MAGIC, _MAGIC_OF_ONE_TILE):
-        raise DefectError("this file holds no defect maps: extract the session again")
+    _require_magic(file.readline())
     try:
         header = json.loads(file.readline())
-        error = np.array(header["error"])
-        significance = np.load(BytesIO(file.read()), allow_pickle=False)
-        return SessionMaps(
-            significance=significance,
-            error=error.reshape(*error.shape[:2], *(error.shape[2:] or (1, 1))),
-            information=np.array(header["information"]),
-            seconds=float(header["seconds"]),
-            gain=float(header["gain"]),
-            period=int(header["period"]),
-        )
+        return _from_header(header, np.load(BytesIO(file.read()), allow_pickle=False))
     except (ValueError, KeyError) as error:
         raise DefectError(f"the defect maps are damaged: {error}") from error
+
+
+def open_maps(path: Path) -> SessionMaps:
+    """Open maps that `write_maps` wrote without reading them into memory.
+
+    The significances stay in the file, so that a ledger of many sessions needs the memory of one.
+
+    Raises
+    ------
+    DefectError
+        If the file holds something else.
+    """
+    with path.open("rb") as file:
+        _require_magic(file.readline())
+        try:
+            header = json.loads(file.readline())
+            version = np.lib.format.read_magic(file)
+            shape, _, dtype = _ARRAY_HEADERS[version](file)
+            mapped = np.memmap(path, dtype, "r", file.tell(), shape)
+            return _from_header(header, mapped)
+        except (ValueError, KeyError) as error:
+            raise DefectError(f"the defect maps are damaged: {error}") from error
+
+
+def _require_magic(line: bytes) -> None:
+    if line not in (_MAGIC, _MAGIC_OF_ONE_TILE):
+        raise DefectError("this file holds no defect maps: extract the session again")
+
+
+def _from_header(header: dict[str, Any], significance: NDArray[np.float16]) -> SessionMaps:
+    error = np.array(header["error"])
+    return SessionMaps(
+        significance=significance,
+        error=error.reshape(*error.shape[:2], *(error.shape[2:] or (1, 1))),
+        information=np.array(header["information"]),
+        seconds=float(header["seconds"]),
+        gain=float(header["gain"]),
+        period=int(header["period"]),
+    )

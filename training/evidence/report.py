@@ -15,7 +15,7 @@ from datastore.catalogue import Catalogue
 from datastore.datasets.auditing.records import newest_audit
 from datastore.datasets.loading import load
 from datastore.tables import Asset, Camera, DefectLedger, Experiment, Run, SaliencyMap
-from training.defects import plots, records
+from training.defects import ledger_records, plots
 from training.defects.ledger_places import LedgerPlaces, ledger_places
 from training.evidence.figures import SaliencyPanel, runs_box_plot, saliency_figure
 from training.evidence.page import Picture, Section, Table, picture_of, render_page
@@ -215,8 +215,8 @@ def defect_section(catalogue: Catalogue) -> Section:
             .order_by(Camera.serial)
         ).all()
     for camera in cameras:
-        defects = records.read_ledger(catalogue, camera.id)
-        sessions = records.dark_session_times(catalogue, camera.id)
+        defects = ledger_records.read_ledger(catalogue, camera.id)
+        sessions = ledger_records.dark_session_times(catalogue, camera.id)
         new = [defect for defect in defects if not defect.pre_existing]
         rows.append(
             [
@@ -224,7 +224,7 @@ def defect_section(catalogue: Catalogue) -> Section:
                 str(len(sessions)),
                 str(len(defects)),
                 str(len(new)),
-                records.growth_sentence(new, sessions),
+                ledger_records.growth_sentence(new, sessions),
             ]
         )
         if defects and camera.height and camera.width:
