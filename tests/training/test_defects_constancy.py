@@ -204,3 +204,5 @@ def test_onsets_in_the_last_gap_alone_have_no_finite_change() -> None:
 def test_onsets_must_be_those_of_the_sessions() -> None:
     with pytest.raises(LedgerError, match="give the sessions of the ledger"):
         constancy_of([Onset(at(0.1), at(1))], watch_of(EVEN), seed=0)
+    with pytest.raises(LedgerError, match="no gap was watched"):
+        constancy_of([], Watch((at(0), at(1)), epoch_starts=(at(1),)), seed=0)

@@ -48,7 +48,7 @@ class Constancy:
     p_value
         Twice the smaller of both, at most 1 (Bonferroni).
     smallest_p
-        The smallest that so many defects in such gaps could have given, on any side.
+        The smallest `p_value` that so many defects in such gaps could have given.
     change, change_low, change_high
         Rate at the end of the watch over that at its beginning, log-linear in exposure, by
         maximum likelihood on the onset intervals, and its profile-likelihood interval (an
@@ -106,9 +106,13 @@ def constancy_of(
     Raises
     ------
     LedgerError
-        If an onset interval does not begin and end with dark sessions of the watch.
+        If an onset interval does not begin and end with dark sessions of the watch, or no gap
+        was watched.
     """
-    probabilities = watch.gap_exposure_years / watch.exposure_years()
+    years = watch.exposure_years()
+    if years <= 0:
+        raise LedgerError("no gap was watched: every dark session begins an epoch")
+    probabilities = watch.gap_exposure_years / years
     intervals = _gap_intervals(defects, watch)
     edges = np.concatenate([[0.0], np.cumsum(probabilities)])
     intervals = intervals[edges[intervals[:, 1]] > edges[intervals[:, 0]]]
