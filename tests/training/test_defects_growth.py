@@ -8,6 +8,8 @@ from functools import cache
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tests.support.simulated_onsets import Onset, at, seen_through
@@ -94,6 +96,35 @@ def test_exposure_counts_what_could_be_seen() -> None:
     assert watch.exposure_years(at(2.5), at(3.5)) == pytest.approx(0.25 + 0.125)
     # within an interval an onset is rather where it could be seen
     assert watch.share_within((at(1), at(3)), at(1), at(2)) == pytest.approx(2 / 3)
+
+
+@given(
+    gaps=st.lists(st.floats(0.01, 3.0), min_size=1, max_size=8),
+    shares=st.lists(st.floats(0.05, 1.0), min_size=8, max_size=8),
+    mapped=st.sets(st.integers(1, 8)),
+    interval=st.tuples(st.integers(0, 8), st.integers(0, 8)),
+    cut=st.floats(0.0, 1.0),
+)
+def test_windows_side_by_side_add_up(
+    gaps: list[float],
+    shares: list[float],
+    mapped: set[int],
+    interval: tuple[int, int],
+    cut: float,
+) -> None:
+    sessions = tuple(at(year) for year in np.concatenate([[0.0], np.cumsum(gaps)]))
+    starts = tuple(sessions[number] for number in sorted(mapped) if number < len(sessions))
+    watch = Watch(sessions, tuple(shares[: len(gaps)]), starts)
+    first, last = sorted(min(number, len(gaps)) for number in interval)
+    first = min(first, len(gaps) - 1)
+    ledger = [Onset(sessions[first], sessions[max(last, first + 1)])]
+    between = sessions[0] + cut * (sessions[-1] - sessions[0])
+    whole = growth_between(ledger, watch)
+    parts = [growth_between(ledger, watch, None, between), growth_between(ledger, watch, between)]
+    assert sum(one.years for one in parts) == pytest.approx(whole.years, abs=1e-6)
+    assert sum(one.expected for one in parts) == pytest.approx(whole.expected, abs=1e-6)
+    assert 0 <= whole.expected <= 1 + 1e-9
+    assert whole.surely <= whole.expected + 1e-6 and whole.expected <= whole.possibly + 1e-6
 
 
 def test_growth_is_unbiased_where_newest_sessions_see_less() -> None:

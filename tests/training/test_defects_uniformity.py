@@ -119,7 +119,7 @@ def test_false_alarms_of_the_test_of_uniformity(
     count: int, record_property: Callable[[str, object], None]
 ) -> None:
     """Positions at random are called clustered in 5 % of sensors at most, by every statistic."""
-    sensors = 1000
+    sensors = 400
     found = alarms(count, sensors, 299, 0.05)
     for name, alarmed in found.items():
         record_property(f"false alarms, {name}", alarmed / sensors)
