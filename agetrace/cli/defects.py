@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Extract defects from dark fields; the ledger.")
 
 CameraOption = Annotated[str | None, typer.Option(help="Serial of the camera; all otherwise.")]
+CameraArgument = Annotated[str, typer.Argument(help="Serial of the camera.")]
+FolderOption = Annotated[Path, typer.Option(help="Folder for the pictures.")]
 
 
 @app.command()
@@ -36,14 +38,14 @@ def extract(
 
     Example: agetrace defects extract --camera 7100001
     """
-    from training.defects import records
+    from training.defects import ledger_records, records
     from training.defects.measurements import read_measurements
 
     with catalogue_of(context) as (_, catalogue):
         camera_ids = [camera_id for camera_id, _ in _cameras(catalogue, camera)]
         with progress_bar("extracting defects", quiet=as_json) as advance:
             extracted = records.extract_pending(catalogue, camera_ids, progress=advance)
-        ledgers = records.build_ledgers(catalogue, camera_ids)
+        ledgers = ledger_records.build_ledgers(catalogue, camera_ids)
         measurements = read_measurements(catalogue, camera_ids)
     if as_json:
         print_json(
@@ -63,20 +65,16 @@ def extract(
 
 
 @app.command()
-def ledger(
-    context: typer.Context,
-    camera: Annotated[str, typer.Argument(help="Serial of the camera.")],
-    as_json: JsonOption = False,
-) -> None:
+def ledger(context: typer.Context, camera: CameraArgument, as_json: JsonOption = False) -> None:
     """List the defects of a camera with the intervals of their onsets.
 
     Example: agetrace defects ledger 7100001 --json
     """
-    from training.defects import records
+    from training.defects import ledger_records
 
     with catalogue_of(context) as (_, catalogue):
         camera_id, _ = _cameras(catalogue, camera)[0]
-        defects = records.read_ledger(catalogue, camera_id)
+        defects = ledger_records.read_ledger(catalogue, camera_id)
     columns = [
         "row", "column", "kind", "pre_existing", "onset_after", "onset_before",
         "dark_rate_dn_per_s", "offset_dn", "amplitude_dn", "significance",
@@ -85,21 +83,146 @@ def ledger(
 
 
 @app.command()
-def plot(
+def show(
     context: typer.Context,
-    camera: Annotated[str, typer.Argument(help="Serial of the camera.")],
-    output: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path(),
+    camera: CameraArgument,
+    row: Annotated[int, typer.Argument(help="Row of the photosite, in full raw_image space.")],
+    column: Annotated[int, typer.Argument(help="Its column.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Draw the defect map, the growth curve and the linearity of a camera.
+    """Show one defect: what it is, and its amplitude in every dark session.
 
-    Example: agetrace defects plot 7100001 --output pictures
+    A session that is `absent` would have shown it, one that is `not-detectable` could not.
+
+    Example: agetrace defects show 7100001 120 348
     """
-    from training.defects import records
+    from training.defects import export, ledger_records
 
     with catalogue_of(context) as (_, catalogue):
         camera_id, serial = _cameras(catalogue, camera)[0]
-        paths = records.plot_ledger(catalogue, camera_id, output)
+        defects = ledger_records.read_ledger(catalogue, camera_id)
+        history = ledger_records.read_history(catalogue, camera_id)
+    found = next((one for one in defects if (one.row, one.column) == (row, column)), None)
+    if found is None:
+        raise RequestError(
+            f"the ledger of {serial} has no defect at row {row}, column {column}:"
+            f" see `agetrace defects ledger {serial}`"
+        )
+    amplitudes = [
+        one
+        for one in ([] if history is None else export.history_rows(serial, history.series))
+        if (one["row"], one["column"]) == (row, column)
+    ]
+    if as_json:
+        print_json({"camera": serial, **found.to_json(), "history": amplitudes})
+        return
+    for name, value in found.to_json().items():
+        say(f"{name.replace('_', ' ')}: {' '.join(value) if isinstance(value, list) else value}")
+    columns = ["at", "temperature_c", "state", "amplitude", "amplitude_error", "unit"]
+    print_records(amplitudes, columns)
+
+
+@app.command()
+def growth(
+    context: typer.Context,
+    camera: CameraArgument,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of the rate and of the places.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the Monte-Carlo tests.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge how the defects of a camera grow: rate, constancy, places, prior, age of the sensor.
+
+    Example: agetrace defects growth 7100001 --output pictures
+    """
+    from training.defects import growth_records, pictures
+
+    with catalogue_of(context) as (_, catalogue):
+        camera_id, serial = _cameras(catalogue, camera)[0]
+        report = growth_records.read_growth(catalogue, camera_id, seed=seed)
+    paths = [] if output is None else pictures.plot_growth(report, output)
+    if as_json:
+        print_json({**report.to_json(), "pictures": [str(path) for path in paths]})
+        return
+    for line in report.to_text():
+        say(line)
+    for path in paths:
+        say(f"{serial}: {path}")
+
+
+@app.command(name="map")
+def draw_map(
+    context: typer.Context,
+    camera: CameraArgument,
+    output: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Draw where the defects of a camera are, by kind.
+
+    Example: agetrace defects map 7100001 --output pictures
+    """
+    from training.defects import pictures
+
+    _draw(context, camera, output, pictures.MAP, as_json)
+
+
+@app.command()
+def plot(
+    context: typer.Context,
+    camera: CameraArgument,
+    output: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the defect map, the growth curve, the linearity and the temperatures of a camera.
+
+    Example: agetrace defects plot 7100001 --output pictures
+    """
+    from training.defects import pictures
+
+    _draw(context, camera, output, pictures.ALL, as_json)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    camera: CameraArgument,
+    output: Annotated[Path, typer.Argument(help="A new file: .csv, .jsonl or .parquet.")],
+    history: Annotated[
+        bool, typer.Option("--history", help="One row per defect and dark session.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the ledger of a camera into a file, a row per defect.
+
+    Example: agetrace defects export 7100001 ledger.csv
+    """
+    from training.defects import export as tables
+    from training.defects import ledger_records
+
+    with catalogue_of(context) as (_, catalogue):
+        camera_id, serial = _cameras(catalogue, camera)[0]
+        if history:
+            told = ledger_records.read_history(catalogue, camera_id)
+            rows = [] if told is None else list(tables.history_rows(serial, told.series))
+        else:
+            defects = ledger_records.read_ledger(catalogue, camera_id)
+            rows = list(tables.defect_rows(serial, defects))
+    tables.write_table(rows, output)
+    if as_json:
+        print_json({"camera": serial, "file": str(output), "rows": len(rows)})
+        return
+    say(f"{serial}: {len(rows)} rows in {output}")
+
+
+def _draw(
+    context: typer.Context, camera: str, output: Path, names: tuple[str, ...], as_json: bool
+) -> None:
+    from training.defects import pictures
+
+    with catalogue_of(context) as (_, catalogue):
+        camera_id, serial = _cameras(catalogue, camera)[0]
+        paths = pictures.plot_ledger(catalogue, camera_id, output, names)
     if as_json:
         print_json({"camera": serial, "pictures": [str(path) for path in paths]})
         return

@@ -42,6 +42,7 @@ def add_shot(
     triggered_at: datetime | None = NOW,
     kind: str = "dark-field",
     state: str = "registered",
+    exposure_s: float = 4.0,
 ) -> Shot:
     """Add a shot that is in the given state."""
     shot = Shot(
@@ -50,8 +51,8 @@ def add_shot(
         sequence=sequence,
         kind=kind,
         triggered_at=triggered_at,
-        exposure="4",
-        exposure_s=4.0,
+        exposure=f"{exposure_s:g}",
+        exposure_s=exposure_s,
         iso=800,
     )
     transaction.add(shot)

@@ -3,45 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from sqlalchemy import func, select
 
-from datastore.assets import register_asset
 from datastore.catalogue import Catalogue
-from datastore.tables import Camera, DefectExtraction, DefectLedger, Shot
+from datastore.tables import DefectExtraction, DefectLedger, Shot
 from datastore.verdicts import add_verdict
-from tests.support.catalogue_rows import NOW, add_camera, add_session, add_shot
+from tests.support.catalogue_rows import NOW, add_camera
 from tests.support.catalogues import new_sqlite_catalogue
-from tests.support.simulated_darks import Sensor, dark_frames, make_sensor
+from tests.support.simulated_darks import make_sensor
+from tests.support.stored_darks import store_session
 from training.defects import ledger_records, pictures, plots, records
 from training.defects.errors import DarkFrameError, LedgerError
-
-
-def store_session(
-    catalogue: Catalogue,
-    generator: np.random.Generator,
-    sensor: Sensor,
-    camera_id: int,
-    day: int,
-    active: np.ndarray,
-) -> str:
-    frames = dark_frames(generator, sensor, repeats=3, active=active, cfa="MONO")
-    with catalogue.writing() as transaction:
-        camera = transaction.get_one(Camera, camera_id)
-        at = NOW + timedelta(days=day)
-        session = add_session(transaction, at)
-        for sequence, frame in enumerate(frames):
-            shot = add_shot(transaction, session, camera, sequence, at)
-            buffer = BytesIO()
-            tifffile.imwrite(buffer, frame.read())
-            stored = catalogue.store.put_bytes(buffer.getvalue())
-            register_asset(transaction, stored, "raw", at, shot_id=shot.id)
-        return session.uuid
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +70,7 @@ def test_sessions_become_a_ledger_and_pictures(catalogue: Catalogue, tmp_path: P
     with catalogue.reading() as transaction:
         extraction = transaction.scalars(select(DefectExtraction)).first()
         assert extraction is not None and len(extraction.inputs) == 9
-        assert extraction.parameters["false_discovery_rate"] == 0.01
+        assert extraction.parameters["false_discovery_rate"] == 0.005
         assert transaction.scalar(select(func.count(DefectLedger.id))) == 1
 
 

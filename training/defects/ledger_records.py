@@ -29,6 +29,7 @@ from datastore.tables import (
 )
 from training.code_version import code_version
 from training.defects import ledger as ledgers
+from training.defects.detectability import detectable_shares
 from training.defects.errors import LedgerError
 from training.defects.growth import growth_of
 from training.defects.ledger import Ledger, LedgerEntry
@@ -82,7 +83,9 @@ def build_ledger(
     )
     if previous is not None and same:
         return previous.id
-    built = ledgers.build([_dark_session(catalogue, row) for row in newest], parameters)
+    sessions = [_dark_session(catalogue, row) for row in newest]
+    built = ledgers.build(sessions, parameters)
+    shares = detectable_shares(sessions, built.entries, parameters)
     stored = catalogue.store.put_bytes(write_series(built.series))
     now = clock.now()
     with catalogue.writing() as transaction:
@@ -91,7 +94,7 @@ def build_ledger(
             code_version=version,
             parameters=asdict(parameters),
             inputs=inputs,
-            summary=_summary_of(built),
+            summary={**_summary_of(built), "detectable_shares": list(shares)},
             created_at=now,
         )
         transaction.add(row)

@@ -34,7 +34,7 @@ class ExtractionParameters:
         Share of significant photosites above which the frames cannot be dark fields.
     """
 
-    false_discovery_rate: float = 0.01
+    false_discovery_rate: float = 0.005
     transient_sigmas: float = 4.5
     reference_temperature_c: float = 20.0
     doubling_temperature_c: float = 8.0
@@ -70,7 +70,7 @@ class LedgerParameters:
         Prior probability that a defect was there before the first session.
     """
 
-    false_discovery_rate: float = 0.01
+    false_discovery_rate: float = 0.005
     single_session_sigmas: float = 6.0
     other_sessions_sigmas: float = 3.0
     amplitude_scatter: float = 0.15
