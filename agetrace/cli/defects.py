@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,9 +59,19 @@ def extract(
     say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers are up to date")
     columns = [
         "session_id", "camera_serial", "started_at", "frames", "defects", "r_squared_median",
-        "r_squared_lowest", "plateaus",
+        "r_squared_lowest", "plateaus", "temperature",
     ]  # fmt: skip
-    print_records(({**one, **(one["linearity"] or {})} for one in measurements), columns)
+    print_records((_measurement(one) for one in measurements), columns)
+    for one in measurements:
+        for judged in one["judgements"] or ():
+            if judged["verdict"] == "suspected":
+                say(f"{one['camera_serial']} {one['started_at']}: {judged['sentence']}")
+
+
+def _measurement(one: dict[str, Any]) -> dict[str, Any]:
+    """Return a session's measurement as a row of the table."""
+    stability = one["stability"] or {}
+    return {**one, **(one["linearity"] or {}), "temperature": stability.get("verdict")}
 
 
 @app.command()

@@ -16,8 +16,9 @@ from tests.support.simulated_darks import (
     make_sensor,
 )
 from training.defects.errors import DarkFrameError
-from training.defects.extraction import KINDS, Extraction, extract
+from training.defects.extraction import Extraction, extract
 from training.defects.flats import low_response
+from training.defects.photosites import KINDS
 
 
 def found_places(extraction: Extraction, sensor: Sensor) -> np.ndarray:

@@ -14,9 +14,10 @@ from scipy import stats
 from tests.support.simulated_darks import READ_NOISE_E, Sensor, dark_frames, make_sensor
 from training.defects import ledger
 from training.defects.errors import DefectError, LedgerError
-from training.defects.extraction import KINDS, Extraction, extract
+from training.defects.extraction import Extraction, extract
 from training.defects.growth import counts_over_time, growth_rate
 from training.defects.maps import read_maps, write_maps
+from training.defects.photosites import KINDS
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 DAYS = np.concatenate([np.arange(8) * 7.0, np.linspace(150, 1000, 5), 1050 + np.arange(8) * 7.0])

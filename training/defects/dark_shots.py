@@ -18,6 +18,8 @@ from datastore.tables import Asset, Shot, ShotSettings
 from training.defects.errors import DarkFrameError
 from training.defects.frames import DarkFrame
 
+_FACTS = ("exposure_s", "iso", "temperature_c", "long_exposure_noise_reduction")
+
 
 @dataclass(frozen=True)
 class DarkShot:
@@ -28,6 +30,7 @@ class DarkShot:
     iso: int | None
     temperature_c: float | None
     triggered_at: datetime | None
+    long_exposure_noise_reduction: bool | None = None
 
 
 def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[DarkShot]:
@@ -62,7 +65,7 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
     known: dict[int, dict[str, Any]] = {}
     for one in settings:
         facts = known.setdefault(one.shot_id, {})
-        for name in ("exposure_s", "iso", "temperature_c"):
+        for name in _FACTS:
             # what was read back comes first, then what the file says
             if facts.get(name) is None:
                 facts[name] = getattr(one, name)
@@ -82,6 +85,7 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
                 iso=iso,
                 temperature_c=facts.get("temperature_c"),
                 triggered_at=row.triggered_at,
+                long_exposure_noise_reduction=facts.get("long_exposure_noise_reduction"),
             )
         )
     return shots
@@ -110,6 +114,8 @@ def dark_frames(
             cfa=first.cfa,
             white_level=first.white_level,
             identifier=shot.sha256,
+            taken_at=shot.triggered_at,
+            long_exposure_noise_reduction=shot.long_exposure_noise_reduction,
         )
 
     return [reader(shot) for shot in shots]

@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 from training.defects.detection import least_significance, significant
 from training.defects.diagnostics import FrameDiagnostics, diagnose, period_of
 from training.defects.errors import DarkFrameError
-from training.defects.fit import (
-    Fit,
-    Floats,
-    Series,
-    fit_photosites,
-    photon_gain,
-    read_series,
-    temporal_noise,
-)
+from training.defects.fit import Floats
 from training.defects.frames import (
     Cell,
     DarkFrame,
@@ -33,15 +25,11 @@ from training.defects.frames import (
 from training.defects.linearity import Linearity, linearity_of_strongest
 from training.defects.maps import SessionMaps
 from training.defects.parameters import ExtractionParameters
+from training.defects.photosites import Measured, flags_of, kinds_of, measure_photosites
 from training.defects.reduction import measure_maps
-
-KINDS = ("hot", "partially-stuck", "stuck", "blinking")
-"""Kinds by code, as dark frames show them."""
-
-_CONTROLS = 2000
-_MAD_TO_SIGMA = 1.4826
-_QUANTISATION = 1 / np.sqrt(12.0)
-_BLINKING_TRANSIENTS = 2
+from training.defects.session_diagnostics import Judgement, judge_session
+from training.defects.stability import Stability, temperature_stability
+from training.defects.thermometer import frame_scales, temperature_changes
 
 Progress = Callable[[int, int], None]
 
@@ -89,6 +77,10 @@ class Extraction:
         Signal against exposure of those; None with fewer than three exposures.
     maps
         For measuring given photosites later.
+    judgements
+        Whether the camera seems to take defects away.
+    stability
+        How the temperature went during the session.
     """
 
     row: NDArray[np.int64]
@@ -114,6 +106,8 @@ class Extraction:
     strongest: NDArray[np.int64]
     linearity: Linearity | None
     maps: SessionMaps
+    judgements: tuple[Judgement, ...]
+    stability: Stability
 
 
 def extract(
@@ -167,18 +161,18 @@ def extract(
         found = significant(candidates, scratch.shape[0] * scratch.shape[1], parameters)
         rows, columns = found.candidates.row, found.candidates.column
         saturation_dn = parameters.saturation_share * frames[0].white_level
-        fit, offset_spread, gain, series = _fit(
+        measured = measure_photosites(
             scratch, cells, black_dn, spatial_noise, rows, columns, period, saturation_dn,
             parameters,
         )  # fmt: skip
+    fit = measured.fit
     known = [frame.temperature_c for frame in frames if frame.temperature_c is not None]
-    kind = _kinds(fit, len(cells), offset_spread, parameters)
-    judged = linearity_of_strongest(series, cells)
+    judged = linearity_of_strongest(measured.series, cells)
     return Extraction(
         row=rows,
         column=columns,
         plane=maps.planes_of(rows, columns),
-        kind=kind,
+        kind=kinds_of(measured, len(cells), parameters),
         dark_rate_dn_per_s=fit.dark_rate,
         dark_rate_error=fit.dark_rate_error,
         offset_dn=fit.offset,
@@ -188,7 +182,7 @@ def extract(
         p=found.p,
         reduced_chi2=fit.reduced_chi2,
         fit_probability=fit.probability,
-        flags=_flags(fit, parameters),
+        flags=flags_of(fit, parameters),
         detection_limit_dn=tuple(
             float(limit) for limit in found.threshold_z * _amplitude_error(maps)
         ),
@@ -196,11 +190,32 @@ def extract(
         cells=cells,
         diagnostics=diagnostics,
         temperature_c=float(np.mean(known)) if len(known) == len(frames) else None,
-        photon_gain=gain,
+        photon_gain=measured.photon_gain,
         strongest=np.empty(0, np.int64) if judged is None else judged[0],
         linearity=None if judged is None else judged[1],
         maps=maps,
+        judgements=judge_session(frames, diagnostics),
+        stability=_stability(frames, cells, measured, parameters),
     )
+
+
+def _stability(
+    frames: Sequence[DarkFrame],
+    cells: Sequence[Cell],
+    measured: Measured,
+    parameters: ExtractionParameters,
+) -> Stability:
+    """Judge how the temperature went, by the frames' thermometer or by their hot pixels."""
+    times = [frame.taken_at for frame in frames]
+    known = [at for at in times if at is not None]
+    begin = min(known, default=None)
+    elapsed_s = [
+        np.nan if at is None or begin is None else (at - begin).total_seconds() for at in times
+    ]
+    fit = measured.fit
+    scales = frame_scales(measured.series, cells, fit.dark_rate, fit.offset, measured.noise_dn)
+    changes = temperature_changes(scales, parameters.doubling_temperature_c)
+    return temperature_stability(elapsed_s, [frame.temperature_c for frame in frames], changes)
 
 
 def _amplitude_error(maps: SessionMaps) -> Floats:
@@ -237,79 +252,3 @@ def _decode(
             if progress is not None:
                 progress(number + 1, len(frames))
     return tuple(diagnostics)
-
-
-def _fit(
-    scratch: Scratch,
-    cells: Sequence[Cell],
-    black_dn: Floats,
-    spatial_noise: Floats,
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    period: int,
-    saturation_dn: float,
-    parameters: ExtractionParameters,
-) -> tuple[Fit, float, float, list[Series]]:
-    """Fit photosites from their repeats.
-
-    Also return the offsets' spread, the photon gain, and the repeats of each cell.
-    """
-    control_rows, control_columns = _controls(scratch.shape, rows, columns)
-    all_rows = np.concatenate([rows, control_rows])
-    all_columns = np.concatenate([columns, control_columns])
-    series = [
-        read_series(scratch, cell, black_dn, all_rows, all_columns, period, saturation_dn)
-        for cell in cells
-    ]
-    split = len(rows)
-    noises = []
-    for one, spatial in zip(series, spatial_noise, strict=True):
-        sound = Series(one.values[split:], one.saturated[split:])
-        noise = temporal_noise(sound) if len(control_rows) else None
-        noises.append(float(np.mean(spatial)) if noise is None else max(noise, _QUANTISATION))
-    noise_dn = np.array(noises)
-    bright = [Series(one.values[:split], one.saturated[:split]) for one in series]
-    gain = photon_gain(bright, cells, noise_dn)
-    fit = fit_photosites(bright, cells, noise_dn, gain, parameters)
-    controls = [Series(one.values[split:], one.saturated[split:]) for one in series]
-    offsets = fit_photosites(controls, cells, noise_dn, 0.0, parameters).offset
-    offsets = offsets[np.isfinite(offsets)]
-    spread = _MAD_TO_SIGMA * float(np.median(np.abs(offsets))) if len(offsets) else 0.0
-    return fit, spread, gain, bright
-
-
-def _controls(
-    shape: tuple[int, int], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return photosites spread evenly over the sensor that are not among the given ones."""
-    size = shape[0] * shape[1]
-    places = np.unique(np.linspace(0, size - 1, min(_CONTROLS, size)).astype(np.int64))
-    places = np.setdiff1d(places, rows * shape[1] + columns)
-    return places // shape[1], places % shape[1]
-
-
-def _kinds(
-    fit: Fit, cell_count: int, offset_spread: float, parameters: ExtractionParameters
-) -> NDArray[np.int64]:
-    spread = np.hypot(fit.offset_error, offset_spread)
-    offset = np.nan_to_num(fit.offset / spread)
-    kind = np.where(offset >= parameters.offset_sigmas, KINDS.index("partially-stuck"), 0)
-    blinking = (fit.scatter_probability < parameters.blinking_probability) | (
-        fit.rejected >= _BLINKING_TRANSIENTS
-    )
-    kind[blinking] = KINDS.index("blinking")
-    kind[fit.saturated_cells == cell_count] = KINDS.index("stuck")
-    return kind.astype(np.int64)
-
-
-def _flags(fit: Fit, parameters: ExtractionParameters) -> tuple[tuple[str, ...], ...]:
-    judged = {
-        "poor-fit": np.nan_to_num(fit.probability, nan=1.0) < parameters.fit_probability,
-        "saturated": fit.saturated_cells > 0,
-        "transients": fit.rejected > 0,
-        "not-separable": np.isnan(fit.dark_rate),
-    }
-    return tuple(
-        tuple(name for name, marks in judged.items() if marks[index])
-        for index in range(len(fit.dark_rate))
-    )

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -39,6 +40,10 @@ class DarkFrame:
         Digital number at which a photosite is full.
     identifier
         Name of the frame in messages and records.
+    taken_at
+        When it was taken; None where unknown.
+    long_exposure_noise_reduction
+        Whether the camera says that it subtracted a dark frame of its own; None where unknown.
     """
 
     read: Callable[[], NDArray[np.uint16]]
@@ -48,6 +53,8 @@ class DarkFrame:
     cfa: str
     white_level: int
     identifier: str
+    taken_at: datetime | None = None
+    long_exposure_noise_reduction: bool | None = None
 
     @property
     def gain(self) -> float:

@@ -31,6 +31,8 @@ def summary_of(measured: Extraction) -> dict[str, Any]:
             for cell in measured.cells
         ],
         "linearity": _linearity_summary(measured),
+        "judgements": [asdict(one) for one in measured.judgements],
+        "stability": asdict(measured.stability),
         "diagnostics": [asdict(one) for one in measured.diagnostics],
     }
 
@@ -59,7 +61,9 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
         `temperature_c`, and `linearity` of the strongest photosites in the exposure: `photosites`
         judged, `r_squared_median` and `r_squared_lowest` of straight lines, `plateaus` among them,
         each one under `strongest`, and the exposures as `reference_seconds`, at ISO 100 and the
-        reference temperature. `linearity` is None with fewer than three exposures.
+        reference temperature. `linearity` is None with fewer than three exposures. `judgements` say
+        whether the camera seems to take defects away, `stability` how its temperature went; None
+        in extractions of before they were judged.
     """
     newest = (
         select(func.max(DefectExtraction.id))
@@ -83,6 +87,8 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
             "defects": row.summary["defects"],
             "temperature_c": row.summary["temperature_c"],
             "linearity": row.summary.get("linearity"),
+            "judgements": row.summary.get("judgements"),
+            "stability": row.summary.get("stability"),
         }
         for row, uuid, serial in rows
     ]

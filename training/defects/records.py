@@ -23,10 +23,11 @@ from datastore.tables import DefectExtraction, DefectObservation, Session, Shot
 from training.code_version import code_version
 from training.defects.dark_shots import DarkShot, dark_frames, dark_shots
 from training.defects.errors import DarkFrameError
-from training.defects.extraction import KINDS, Extraction, Progress, extract
+from training.defects.extraction import Extraction, Progress, extract
 from training.defects.maps import write_maps
 from training.defects.measurements import summary_of
 from training.defects.parameters import ExtractionParameters
+from training.defects.photosites import KINDS
 
 
 def extract_session(
