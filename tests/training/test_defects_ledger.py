@@ -18,6 +18,7 @@ from training.defects.extraction import Extraction, extract
 from training.defects.growth import counts_over_time, growth_rate
 from training.defects.maps import read_maps, write_maps
 from training.defects.photosites import KINDS
+from training.defects.series import read_series, write_series
 
 START = datetime(2020, 1, 1, tzinfo=UTC)
 DAYS = np.concatenate([np.arange(8) * 7.0, np.linspace(150, 1000, 5), 1050 + np.arange(8) * 7.0])
@@ -208,3 +209,45 @@ def test_growth_interval_is_exact() -> None:
     with pytest.raises(LedgerError):
         growth_rate(3, 0.0)
     assert counts_over_time([], [START]) == [(START, 0)]
+
+
+def test_a_pixel_mapping_is_an_event_and_begins_an_epoch() -> None:
+    generator = np.random.default_rng(8)
+    sensor = make_sensor(generator, (96, 96), defects=30, partially_stuck=0)
+    sensor.dark_rate_e[:] = 60.0
+    # the first twenty are mapped out after day 500; the others arise later
+    onset = np.where(np.arange(30) < 20, 0.0, 650.0)
+    end = np.where(np.arange(30) < 20, 550.0, 1e9)
+    built = ledger.build(watch(generator, sensor, onset, end, days=np.arange(0.0, 1000.0, 100.0)))
+    (event,) = built.epochs.events
+    assert built.series.at[event.session] == START + timedelta(days=600)
+    assert built.series.at[event.after] == START + timedelta(days=500)
+    assert (event.vanished, event.at_risk) == (20, 20)
+    gone = {(int(sensor.rows[one]), int(sensor.columns[one])) for one in range(20)}
+    entries = {(entry.row, entry.column): entry for entry in built.entries}
+    assert {place for place, entry in entries.items() if entry.mapped_out} == gone
+    assert not any(entry.annealed for entry in built.entries)
+    assert all(entries[place].last_seen == START + timedelta(days=500) for place in gone)
+
+
+def test_amplitudes_are_those_at_the_reference_temperature() -> None:
+    generator = np.random.default_rng(9)
+    sensor = make_sensor(generator, (96, 96), defects=10, partially_stuck=0)
+    sensor.dark_rate_e[:] = 300.0
+    sessions = [
+        dark_session(
+            float(day),
+            extract(dark_frames(generator, sensor, temperature_c=temperature_c)),
+        )
+        for day, temperature_c in ((0, 12.0), (100, 20.0), (200, 28.0))
+    ]
+    series = ledger.build(sessions).series
+    assert len(series.row) == 10
+    # a third of a digital number an electron, whatever the temperature of the session
+    np.testing.assert_allclose(series.amplitude, 100.0, rtol=0.05)
+    assert (series.state == 1).all()
+    again = read_series(BytesIO(write_series(series)))
+    np.testing.assert_array_equal(again.amplitude, series.amplitude)
+    assert again.at == series.at and again.sessions == series.sessions
+    with pytest.raises(DefectError, match="no amplitude series"):
+        read_series(BytesIO(b"something else"))
