@@ -23,13 +23,11 @@ from scipy import stats
 from training.defects.errors import DefectError
 from training.defects.fit import Floats, Series
 from training.defects.frames import Cell
+from training.defects.robust_scale import BISQUARE, FEWEST_DEFECTS, MAD_TO_SIGMA, fit_scale
 
-FEWEST_DEFECTS = 5
 WHOLE_DEGREES_ERROR_C = 0.29
 """Standard error of a temperature that was rounded to whole degrees."""
 
-_MAD_TO_SIGMA = 1.4826  # of a normal distribution
-_BISQUARE = 4.685  # residuals beyond so many spreads count nothing (Beaton and Tukey 1974)
 _ROUNDS = 20
 _TOLERANCE = 1e-5
 _LN2 = float(np.log(2.0))
@@ -134,11 +132,11 @@ def frame_scales(
         expected = np.where(usable, cell.gain * dark_rate * cell.exposure_s, np.nan)
         for index, member in enumerate(cell.members):
             signal = one.values[:, index] - cell.gain * offset
-            scale, scale_error, used = _scale(signal, expected, np.full(len(signal), noise))
-            defects[member] = used
-            if used >= FEWEST_DEFECTS and scale > 0:
-                log2[member] = np.log2(scale)
-                error[member] = scale_error / (scale * _LN2)
+            fit = fit_scale(signal, expected, np.full(len(signal), noise))
+            defects[member] = fit.defects
+            if fit.defects and fit.scale > 0:
+                log2[member] = np.log2(fit.scale)
+                error[member] = fit.error / (fit.scale * _LN2)
     return Scales(log2, error, defects)
 
 
@@ -184,11 +182,10 @@ def common_scales(amplitudes: ArrayLike, errors: ArrayLike) -> Scales:
         scale = scale.copy()
         for time in range(y.shape[1]):
             expected = np.where(known[:, time], reference, np.nan)
-            found, error, used[time], trusted[:, time] = _scale_and_weights(
-                y[:, time], expected, np.where(known[:, time], sigma[:, time], 1.0)
-            )
-            if used[time] >= FEWEST_DEFECTS and found > 0:
-                scale[time], errors_of_scale[time] = found, error
+            fit = fit_scale(y[:, time], expected, np.where(known[:, time], sigma[:, time], 1.0))
+            used[time], trusted[:, time] = fit.defects, fit.weights
+            if fit.defects and fit.scale > 0:
+                scale[time], errors_of_scale[time] = fit.scale, fit.error
             else:
                 errors_of_scale[time] = np.nan
         found_times = np.isfinite(errors_of_scale)
@@ -355,64 +352,6 @@ def _matrices(amplitudes: ArrayLike, errors: ArrayLike) -> tuple[Floats, Floats]
     return y, sigma
 
 
-def _scale(signal: Floats, expected: Floats, sigma: Floats) -> tuple[float, float, int]:
-    scale, error, used, _ = _scale_and_weights(signal, expected, sigma)
-    return scale, error, used
-
-
-def _scale_and_weights(
-    signal: Floats, expected: Floats, sigma: Floats
-) -> tuple[float, float, int, Floats]:
-    """Fit ``signal = s expected`` robustly.
-
-    Return s, its standard error from the residuals (Huber 1967), the number of defects that
-    count, and the bisquare weight of each. Residuals are judged relative to the noise and to a
-    share of the signal that is estimated from them, as defects differ in more than noise.
-    """
-    trusted = np.zeros(len(signal))
-    usable = np.isfinite(expected) & np.isfinite(signal) & (np.nan_to_num(expected) > 0)
-    if np.count_nonzero(usable) < FEWEST_DEFECTS:
-        return 1.0, np.nan, 0, np.ones(len(signal))
-    y, x, noise = signal[usable], expected[usable], sigma[usable]
-    scale = _weighted_median(y / x, x / noise)
-    share, weight = 0.0, np.ones(len(y))
-    for _ in range(_ROUNDS):
-        deviation = np.hypot(noise, share * max(scale, 0.0) * x)
-        residual = (y - scale * x) / deviation
-        spread = max(_MAD_TO_SIGMA * float(np.median(np.abs(residual))), 1.0)
-        bright = scale * x > 5 * noise
-        if np.count_nonzero(bright) >= FEWEST_DEFECTS and scale > 0:
-            relative = (y - scale * x)[bright] / (scale * x[bright])
-            scatter = _MAD_TO_SIGMA * float(np.median(np.abs(relative)))
-            own = float(np.median(noise[bright] / (scale * x[bright])))
-            share = float(np.sqrt(max(scatter**2 - own**2, 0.0)))
-        weight = np.maximum(1 - (residual / (_BISQUARE * spread)) ** 2, 0.0) ** 2
-        information = float(np.sum(weight * (x / deviation) ** 2))
-        if information <= 0:
-            break
-        previous, scale = scale, float(np.sum(weight * x * y / deviation**2) / information)
-        if abs(scale - previous) <= _TOLERANCE * abs(scale):
-            break
-    trusted[usable] = weight
-    trusted[~usable] = 1.0
-    count = int(np.count_nonzero(weight > 0.1))
-    if count < FEWEST_DEFECTS:
-        return scale, np.nan, 0, trusted
-    deviation = np.hypot(noise, share * max(scale, 0.0) * x)
-    residual = (y - scale * x) / deviation
-    information = float(np.sum(weight * (x / deviation) ** 2))
-    empirical = float(np.sum((weight * residual * x / deviation) ** 2)) / information**2
-    formal = float(np.sum((weight * x / deviation) ** 2)) / information**2
-    variance = max(empirical * count / (count - 1), formal)
-    return scale, float(np.sqrt(variance)), count, trusted
-
-
-def _weighted_median(values: Floats, weights: Floats) -> float:
-    order = np.argsort(values)
-    cumulative = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2)])
-
-
 def _line(x: Floats, y: Floats, error: Floats, error_of_x: float) -> tuple[float, float, float]:
     """Fit a line; return its slope, the slope's standard error and the degrees of freedom of it.
 
@@ -464,10 +403,10 @@ def _own_slopes(
     slopes = (weight * (y - fitted) * direction)[usable].sum(axis=1) / information
     # blinking and annealed defects have no slope worth the name
     precise = information >= np.median(information)
-    width = _MAD_TO_SIGMA * float(np.median(np.abs(slopes[precise])))
+    width = MAD_TO_SIGMA * float(np.median(np.abs(slopes[precise])))
     own = 1 / np.sqrt(information)
     known_spread = np.sqrt(max(width**2 - float(np.median(own[precise] ** 2)), 0.0))
-    kept = np.abs(slopes) <= _BISQUARE * np.hypot(own, known_spread)
+    kept = np.abs(slopes) <= BISQUARE * np.hypot(own, known_spread)
     information, slopes = information[kept], slopes[kept]
     total = float(information.sum())
     centred = slopes - float(information @ slopes) / total
