@@ -166,17 +166,11 @@ def _pixels(
         return None
 
     def features(manifest: Manifest) -> list[BaselineFeatures]:
-        from training.baselines import pixel_features
+        from training.baselines import GridCache, pixel_features
 
+        cache = GridCache(home.work_root / "baselines", report=say)
         with progress_bar("pixel baselines", quiet=quiet) as advance:
-            return list(
-                pixel_features(
-                    catalogue,
-                    manifest.items,
-                    cache_folder=home.work_root / "baselines",
-                    progress=advance,
-                )
-            )
+            return list(pixel_features(catalogue, manifest.items, cache=cache, progress=advance))
 
     return features
 

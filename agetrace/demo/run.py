@@ -35,7 +35,7 @@ from datastore.datasets.loading import load
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera, Run
-from training.baselines import pixel_features
+from training.baselines import GridCache, pixel_features
 from training.defects import ledger_records, records
 from training.experiments.summary import ExperimentSummary, summarise
 
@@ -217,7 +217,7 @@ def _freeze(
 
     def pixels(manifest: Manifest) -> tuple[BaselineFeatures, ...]:
         folder = home.work_root / "baselines"
-        return pixel_features(catalogue, manifest.items, cache_folder=folder)
+        return pixel_features(catalogue, manifest.items, cache=GridCache(folder))
 
     return {
         name: freeze(

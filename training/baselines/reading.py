@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +15,11 @@ from numpy.typing import NDArray
 from datastore.catalogue import Catalogue
 from datastore.datasets.auditing.facts import BaselineFeatures
 from datastore.datasets.items import Item
-from datastore.errors import DatastoreError
-from datastore.frames import read_frame, read_jpeg_rgb
-from training.baselines.features import (
-    BASELINES,
-    DEFINITION,
-    Grid,
-    features_of,
-    grids_of_frame,
-    grids_of_jpeg,
-)
-from training.files import write_atomically
+from datastore.frames import DecodingStoppedError, FrameError
+from training.baselines.cache import GridCache
+from training.baselines.features import BASELINES, Grid, features_of
+from training.baselines.looking import GridReader
 
-_SHAPE = (4, 32, 32)
 _AT_ONCE = 64
 
 
@@ -35,12 +29,14 @@ def pixel_features(
     *,
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-    cache_folder: Path | None = None,
+    cache: GridCache | None = None,
 ) -> tuple[BaselineFeatures, ...]:
     """Return what the pixel baselines see of a dataset's items.
 
-    A file that is damaged or not in this computer's store is not known. What was decoded lies in
-    the cache under the file's hash, so that what was broken off is gone on with.
+    Files are decoded in processes of their own, under a deadline and a memory limit. A file that is
+    damaged or not in this computer's store is not known. What was decoded lies in the cache under
+    the file's hash, so that what was broken off is gone on with, and so does that a file cannot be
+    read; one whose decoder had to be stopped is tried again the next time.
 
     Parameters
     ----------
@@ -52,17 +48,21 @@ def pixel_features(
         How many frames are decoded at once; as many as there are processors by default.
     progress
         Called with the items done and their total.
-    cache_folder
-        Where decoded grids are kept, 16 KB each; nowhere by default.
+    cache
+        Where decoded grids are kept; nowhere by default.
     """
-    folder = None if cache_folder is None else cache_folder / DEFINITION
     count = processes or len(os.sched_getaffinity(0))
     rows: dict[str, list[NDArray[np.float64] | None]] = {name: [] for name in BASELINES}
+    with ExitStack() as stack:
+        readers: SimpleQueue[GridReader] = SimpleQueue()
+        for _ in range(count):
+            readers.put(stack.enter_context(GridReader()))
+        # ends first: its threads use what the readers end
+        threads = stack.enter_context(ThreadPoolExecutor(count, thread_name_prefix="baselines"))
 
-    def grids(item: Item) -> Grid | None:
-        return _cached(catalogue, item, folder)
+        def grids(item: Item) -> Grid | None:
+            return _grids(catalogue.store.path(item.sha256), item, readers, cache)
 
-    with ThreadPoolExecutor(count, thread_name_prefix="baselines") as threads:
         for start in range(0, len(items), _AT_ONCE):
             if progress is not None:
                 progress(start, len(items))
@@ -75,9 +75,34 @@ def pixel_features(
                 features = None if one is None else features_of(one)
                 for name in BASELINES:
                     rows[name].append(None if features is None else features[name])
+    if cache is not None:
+        cache.trim()
     if progress is not None:
         progress(len(items), len(items))
     return tuple(_column(name, rows[name]) for name in BASELINES)
+
+
+def _grids(
+    path: Path, item: Item, readers: SimpleQueue[GridReader], cache: GridCache | None
+) -> Grid | None:
+    """Return an item's grids, from the cache or else from its file; None where it is unreadable."""
+    if cache is not None:
+        is_known, kept = cache.get(item.sha256)
+        if is_known:
+            return kept
+    if not path.is_file():
+        return None
+    grids = None
+    reader = readers.get()
+    try:
+        grids = reader.read(path, item.role)
+    except DecodingStoppedError:
+        return None
+    except FrameError:
+        grids = None
+    finally:
+        readers.put(reader)
+    return grids if cache is None else cache.put(item.sha256, grids)
 
 
 def _column(name: str, rows: Sequence[NDArray[np.float64] | None]) -> BaselineFeatures:
@@ -88,29 +113,3 @@ def _column(name: str, rows: Sequence[NDArray[np.float64] | None]) -> BaselineFe
         if row is not None:
             values[place] = row
     return BaselineFeatures(name, values, known)
-
-
-def _cached(catalogue: Catalogue, item: Item, folder: Path | None) -> Grid | None:
-    file = None if folder is None else folder / item.sha256[:2] / f"{item.sha256}.npy"
-    if file is not None:
-        try:
-            known = np.load(file, allow_pickle=False)
-        except (OSError, ValueError):
-            known = None  # not there, or cut off by what could not finish it
-        if known is not None and known.shape == _SHAPE:
-            return known.astype(np.float64)
-    grids = _decoded(catalogue.store.path(item.sha256), item)
-    if grids is not None and file is not None:
-        content = grids.astype(np.float32)
-        write_atomically(file, lambda opened: np.save(opened, content, allow_pickle=False))
-        return content.astype(np.float64)
-    return grids
-
-
-def _decoded(path: Path, item: Item) -> Grid | None:
-    try:
-        if item.role == "jpeg":
-            return grids_of_jpeg(read_jpeg_rgb(path))
-        return grids_of_frame(read_frame(path))
-    except (DatastoreError, OSError):
-        return None
