@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from datastore.frames import read_frame
+from fixtures.scenes import scene_names
 from tests.support.disturbed_frames import DisturbedCamera, Shot
 from training.defects.errors import DefectError
 from training.defects.fingerprint import (
@@ -353,6 +354,41 @@ def test_real_frame_of_another_camera_does_not() -> None:
     )
     assert verdict.verdict == "cannot-tell"
     assert verdict.pce < 20
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "MONO"])
+def test_odd_sizes_are_compared_too(cfa: str) -> None:
+    _, frames = numpy_frames(15, count=5, shape=(97, 151))
+    assert judged(fingerprint_of(frames[:4], cfa), frames[4]).verdict == "same-body"
+
+
+@pytest.mark.prove
+def test_no_frame_is_given_to_a_wrong_body(
+    cameras: list[DisturbedCamera],
+    from_flats: list[Fingerprint],
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Of frames of many scenes and exposures none is given to a wrong body or denied its own."""
+    scenes = np.random.default_rng(16).choice(scene_names(), 14, replace=False)
+    checks = [FingerprintCheck(one) for one in from_flats]
+    told, ratios = {"same-body": 0, "another-body": 0, "cannot-tell": 0}, []
+    for scene in scenes.tolist():
+        for exposure_s, iso in ((1 / 4, 100), (1 / 8, 100), (1 / 60, 800), (1 / 500, 400)):
+            for number, camera in enumerate(cameras):
+                frame = camera.take(Shot(scene=scene, exposure_s=exposure_s, iso=iso)).mosaic
+                for other, check in enumerate(checks):
+                    verdict = check.judge(frame, BLACK, WHITE, scene)
+                    wrong = "another-body" if number == other else "same-body"
+                    assert verdict.verdict != wrong, (scene, exposure_s, verdict)
+                    told[verdict.verdict] += 1
+                    if number == other and verdict.verdict == "same-body":
+                        assert verdict.expected_pce is not None
+                        ratios.append(verdict.pce / verdict.expected_pce)
+    assert 0.6 < min(ratios) <= max(ratios) < 2
+    assert told["cannot-tell"] < 0.25 * sum(told.values())
+    for verdict_given, count in told.items():
+        record_property(verdict_given, count)
+    record_property("PCE over what was expected, median", round(float(np.median(ratios)), 2))
 
 
 @pytest.mark.prove
