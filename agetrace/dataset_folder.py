@@ -8,7 +8,7 @@ from pathlib import Path
 from agetrace.errors import RequestError
 from datastore.catalogue import Catalogue
 from datastore.datasets.auditing.records import newest_audit
-from datastore.datasets.loading import load
+from datastore.datasets.loading import lineage, load
 
 _README = """\
 # {name}
@@ -72,6 +72,7 @@ def write_dataset_folder(catalogue: Catalogue, reference: str, folder: Path) -> 
     if found is not None:
         from datastore.datasets.auditing.page import write_audit_page
 
-        write_audit_page(found.report, folder / "audit.html", header=header)
+        parents = lineage(catalogue, manifest)
+        write_audit_page(found.report, folder / "audit.html", header=header, parents=parents)
         files["audit.html"] = b""
     return sorted(files)

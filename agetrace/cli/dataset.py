@@ -83,7 +83,7 @@ def audit(
     from datastore.clocks import HostClock
     from datastore.datasets.audited import audit_manifest
     from datastore.datasets.freeze import select_manifest
-    from datastore.datasets.loading import load
+    from datastore.datasets.loading import lineage, load
     from datastore.datasets.spec import parse_spec
 
     with catalogue_of(context) as (home, catalogue):
@@ -93,6 +93,7 @@ def audit(
             manifest = select_manifest(catalogue, spec).manifest
         else:
             manifest = load(catalogue, dataset)
+        parents = lineage(catalogue, manifest)
         with progress_bar("audit", quiet=as_json) as advance:
             found = audit_manifest(
                 catalogue,
@@ -104,7 +105,7 @@ def audit(
     if html is not None:
         from datastore.datasets.auditing.page import write_audit_page
 
-        write_audit_page(found.report, html, header=manifest.header)
+        write_audit_page(found.report, html, header=manifest.header, parents=parents)
     if as_json:
         print_json(found.report.to_json())
     else:

@@ -31,7 +31,7 @@ from datastore.clocks import HostClock
 from datastore.datasets.auditing.facts import BaselineFeatures
 from datastore.datasets.auditing.page import write_audit_page
 from datastore.datasets.freeze import Frozen, freeze
-from datastore.datasets.loading import load
+from datastore.datasets.loading import lineage, load
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera, Run
@@ -234,8 +234,13 @@ def _freeze(
 def _write_audits(catalogue: Catalogue, datasets: Mapping[str, Frozen], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, frozen in datasets.items():
-        header = load(catalogue, frozen.version).header
-        write_audit_page(frozen.audit, folder / f"{name}.html", header=header)
+        manifest = load(catalogue, frozen.version)
+        write_audit_page(
+            frozen.audit,
+            folder / f"{name}.html",
+            header=manifest.header,
+            parents=lineage(catalogue, manifest),
+        )
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> Path:

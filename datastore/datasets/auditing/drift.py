@@ -8,7 +8,7 @@ import numpy as np
 
 from datastore.datasets.auditing.association import without_cell_means
 from datastore.datasets.auditing.facts import Codes, ItemFacts, Nuisance
-from datastore.datasets.auditing.report import Association, Drift
+from datastore.datasets.auditing.report import Association, Drift, SessionMean
 
 UNITS: Final = {
     "mean_dn": "DN",
@@ -61,12 +61,17 @@ def _drift(facts: ItemFacts, nuisance: Nuisance, cells: Codes, verdict: str) -> 
     labels[facts.sessions] = facts.labels
     means: dict[str, float | None] = {}
     slopes: dict[str, float | None] = {}
+    sessions: list[SessionMean] = []
     for code, name in enumerate(facts.class_names):
         chosen = present & (labels == code)
         session_means = sums[chosen] / counts[chosen]
         days = times[chosen] / counts[chosen] / _DAY_S
         means[name] = float(session_means.mean()) if chosen.any() else None
         slopes[name] = _slope(days - days.mean(), session_means) if chosen.sum() > 1 else None
+        sessions += [
+            SessionMean(name, float(day * _DAY_S), float(mean))
+            for day, mean in zip(days, session_means, strict=True)
+        ]
     unit = UNITS[nuisance.name]
     told = ", ".join(
         f"{name} {'unknown' if mean is None else f'{mean:.4g}'}" for name, mean in means.items()
@@ -78,6 +83,7 @@ def _drift(facts: ItemFacts, nuisance: Nuisance, cells: Codes, verdict: str) -> 
         slopes_per_day=slopes,
         verdict=verdict,  # type: ignore[arg-type]
         sentence=f"Mean of sessions in {unit}: {told}.",
+        sessions=tuple(sorted(sessions, key=lambda one: one.at_s)),
     )
 
 

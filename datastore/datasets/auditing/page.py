@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from datastore.datasets.auditing.audit import DEFINITION
+from datastore.datasets.auditing.drift_plot import drift_plot, legend_path
 from datastore.datasets.auditing.report import Association, AuditReport, RuleVerdict
 from datastore.errors import MissingPackageError
 
 if TYPE_CHECKING:
-    from datastore.datasets.manifest import Header
+    from datastore.datasets.manifest import Header, Manifest
 
 _LEADS = {
     "pass": "Nothing that was recorded or is easily seen goes with the label.",
@@ -36,7 +39,13 @@ class Bar:
     p: str
 
 
-def write_audit_page(report: AuditReport, file: Path, *, header: Header | None = None) -> None:
+def write_audit_page(
+    report: AuditReport,
+    file: Path,
+    *,
+    header: Header | None = None,
+    parents: Sequence[Manifest] = (),
+) -> None:
     """Write an audit as HTML that needs no other file and runs no script.
 
     Parameters
@@ -47,16 +56,20 @@ def write_audit_page(report: AuditReport, file: Path, *, header: Header | None =
         Where to write it.
     header
         Of the manifest, for its name, its cameras and what was waived or forced.
+    parents
+        The datasets that it was drawn from or continues, its parent first.
 
     Raises
     ------
     MissingPackageError
         If Jinja2 is not installed.
     """
-    file.write_text(render_audit(report, header=header), encoding="utf-8")
+    file.write_text(render_audit(report, header=header, parents=parents), encoding="utf-8")
 
 
-def render_audit(report: AuditReport, *, header: Header | None = None) -> str:
+def render_audit(
+    report: AuditReport, *, header: Header | None = None, parents: Sequence[Manifest] = ()
+) -> str:
     """Return the page as text, every name in it escaped; raises as `write_audit_page`."""
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -75,6 +88,10 @@ def render_audit(report: AuditReport, *, header: Header | None = None) -> str:
         name="dataset" if header is None else header.name,
         report=report,
         header=header,
+        parents=[(one.header.name, one.version) for one in parents],
+        definition=DEFINITION,
+        plots=[plot for plot in map(drift_plot, report.drifts) if plot is not None],
+        legend_path=legend_path,
         lead=_LEADS[report.verdict],
         rules=sorted(report.rules, key=lambda rule: _ORDER.index(rule.verdict)),
         bars=[_bar(one) for one in report.associations if one.value is not None],

@@ -84,10 +84,20 @@ class Nesting:
 
 
 @dataclass(frozen=True)
+class SessionMean:
+    """A quantity's mean in one session, content taken off; `at_s` is in seconds since 1970 UTC."""
+
+    class_name: str
+    at_s: float
+    mean: float
+
+
+@dataclass(frozen=True)
 class Drift:
     """A quantity's course within and between classes.
 
-    `means` and `slopes_per_day` are by class, over session means; None where unknown.
+    `means` and `slopes_per_day` are by class, over session means; None where unknown. `sessions`
+    are those means, by time; empty in reports of before they were kept.
     """
 
     quantity: str
@@ -96,6 +106,13 @@ class Drift:
     slopes_per_day: dict[str, float | None]
     verdict: RuleVerdict
     sentence: str
+    sessions: tuple[SessionMean, ...] = ()
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Drift:
+        """Return the drift of a report's document."""
+        sessions = tuple(SessionMean(**one) for one in document.get("sessions", ()))
+        return cls(**{**document, "sessions": sessions})
 
 
 @dataclass(frozen=True)
@@ -159,7 +176,7 @@ class AuditReport:
             rules=tuple(RuleResult(**one) for one in document["rules"]),
             associations=tuple(Association(**one) for one in document["associations"]),
             nestings=tuple(Nesting(**one) for one in document["nestings"]),
-            drifts=tuple(Drift(**one) for one in document["drifts"]),
+            drifts=tuple(Drift.from_json(one) for one in document["drifts"]),
             baselines=tuple(BaselineResult(**one) for one in document["baselines"]),
             duplicates=Duplicates(
                 **{
