@@ -66,6 +66,12 @@ def extract(
         for judged in one["judgements"] or ():
             if judged["verdict"] == "suspected":
                 say(f"{one['camera_serial']} {one['started_at']}: {judged['sentence']}")
+        if one["body"] is not None and one["body"]["verdict"] == "another-body":
+            say(
+                f"{one['camera_serial']} {one['started_at']}: neither hot pixels nor fixed pattern"
+                f" are those of session {one['body']['compared_with']}: another body took these"
+                " frames, and the ledger leaves them out"
+            )
 
 
 def _measurement(one: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from tests.support.simulated_darks import make_sensor
 from tests.support.stored_darks import store_session
 from training.defects import ledger_records, pictures, plots, records
 from training.defects.errors import DarkFrameError, LedgerError
+from training.defects.measurements import read_measurements
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +104,27 @@ def test_what_is_not_there_is_named(catalogue: Catalogue, tmp_path: Path) -> Non
         pictures.plot_ledger(catalogue, camera_id, tmp_path)
     assert ledger_records.read_ledger(catalogue, camera_id) == []
     assert ledger_records.growth_sentence([], []) == "unknown: fewer than two dark sessions"
+
+
+def test_frames_of_another_body_are_told_and_left_out_of_the_ledger(catalogue: Catalogue) -> None:
+    generator = np.random.default_rng(21)
+    mine, other = (make_sensor(generator, (96, 128), defects=40) for _ in range(2))
+    for sensor in (mine, other):
+        sensor.dark_rate_e[:] = 80.0
+    with catalogue.writing() as transaction:
+        camera_id = add_camera(transaction).id
+    everyone = np.ones(40, bool)
+    for day, sensor in ((0, mine), (100, mine), (200, other), (300, mine)):
+        store_session(catalogue, generator, sensor, camera_id, day, everyone)
+    records.extract_pending(catalogue, [camera_id])
+    told = [one["body"] for one in read_measurements(catalogue, [camera_id])]
+    assert told[0] is None
+    assert [one["verdict"] for one in told[1:]] == ["same-body", "another-body", "same-body"]
+    # the last is compared with the last one of this body
+    assert told[3]["compared_with"] == told[2]["compared_with"]
+    ledger_records.build_ledger(catalogue, camera_id)
+    assert len(ledger_records.dark_session_times(catalogue, camera_id)) == 3
+    entries = ledger_records.read_ledger(catalogue, camera_id)
+    found = {(one.row, one.column) for one in entries}
+    assert found == set(zip(mine.rows.tolist(), mine.columns.tolist(), strict=True))
+    assert all(one.pre_existing for one in entries)

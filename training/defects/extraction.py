@@ -81,6 +81,8 @@ class Extraction:
         Whether the camera seems to take defects away.
     stability
         How the temperature went during the session.
+    cfa
+        Colours of the 2 x 2 cell at (0, 0), or ``MONO``.
     """
 
     row: NDArray[np.int64]
@@ -108,6 +110,7 @@ class Extraction:
     maps: SessionMaps
     judgements: tuple[Judgement, ...]
     stability: Stability
+    cfa: str
 
 
 def extract(
@@ -196,6 +199,7 @@ def extract(
         maps=maps,
         judgements=judge_session(frames, diagnostics),
         stability=_stability(frames, cells, measured, parameters),
+        cfa=frames[0].cfa,
     )
 
 

@@ -29,13 +29,16 @@ from datastore.tables import (
 )
 from training.code_version import code_version
 from training.defects import ledger as ledgers
+from training.defects.bodies import is_of_this_body
 from training.defects.detectability import detectable_shares
 from training.defects.errors import LedgerError
 from training.defects.growth import growth_of
 from training.defects.ledger import Ledger, LedgerEntry
+from training.defects.mapping_events import PRESENT
 from training.defects.maps import open_maps
 from training.defects.parameters import LedgerParameters
 from training.defects.series import AmplitudeSeries, read_series, write_series
+from training.defects.thermometer import DoublingFit, doubling_fit
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,9 @@ def build_ledger(
     clock = clock or HostClock()
     version = code_version()
     with catalogue.reading() as transaction:
-        newest = _newest_extractions(transaction, camera_id)
+        measured = _newest_extractions(transaction, camera_id)
         previous = newest_ledger(transaction, camera_id)
+    newest = [row for row in measured if is_of_this_body(row.summary)]
     if not newest:
         raise LedgerError(
             f"camera {camera_id} has no extraction yet: run `agetrace defects extract`"
@@ -94,7 +98,12 @@ def build_ledger(
             code_version=version,
             parameters=asdict(parameters),
             inputs=inputs,
-            summary={**_summary_of(built), "detectable_shares": list(shares)},
+            summary={
+                **_summary_of(built),
+                "detectable_shares": list(shares),
+                "of_another_body": len(measured) - len(newest),
+                "doubling": asdict(_doubling(built.series, newest)),
+            },
             created_at=now,
         )
         transaction.add(row)
@@ -130,6 +139,26 @@ def _summary_of(built: Ledger) -> dict[str, Any]:
         "mapped_out": sum(bool(entry.mapped_out) for entry in entries),
         "epochs": len(built.epochs.starts),
     }
+
+
+def _doubling(series: AmplitudeSeries, extractions: Sequence[DefectExtraction]) -> DoublingFit:
+    """Fit the kelvins that double the dark current to sessions of known temperature."""
+    temperature_c = np.array([np.nan if one is None else one for one in series.temperature_c])
+    assumed = [
+        2.0
+        ** (
+            (temperature - row.parameters["reference_temperature_c"])
+            / row.parameters["doubling_temperature_c"]
+        )
+        for temperature, row in zip(temperature_c, extractions, strict=True)
+    ]
+    # as they were at the sessions' own temperatures, before any doubling was assumed
+    shown = (series.state == PRESENT) & ~series.offset_like[:, None]
+    return doubling_fit(
+        np.where(shown, series.amplitude * assumed, np.nan),
+        np.where(shown, series.error * assumed, np.nan),
+        temperature_c,
+    )
 
 
 def _mapping_events(built: Ledger) -> list[dict[str, Any]]:

@@ -62,8 +62,9 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
         judged, `r_squared_median` and `r_squared_lowest` of straight lines, `plateaus` among them,
         each one under `strongest`, and the exposures as `reference_seconds`, at ISO 100 and the
         reference temperature. `linearity` is None with fewer than three exposures. `judgements` say
-        whether the camera seems to take defects away, `stability` how its temperature went; None
-        in extractions of before they were judged.
+        whether the camera seems to take defects away, `stability` how its temperature went, `body`
+        whether hot pixels and fixed pattern are those of the session before; None in extractions
+        of before they were judged.
     """
     newest = (
         select(func.max(DefectExtraction.id))
@@ -89,6 +90,7 @@ def read_measurements(catalogue: Catalogue, camera_ids: Sequence[int]) -> list[d
             "linearity": row.summary.get("linearity"),
             "judgements": row.summary.get("judgements"),
             "stability": row.summary.get("stability"),
+            "body": row.summary.get("body"),
         }
         for row, uuid, serial in rows
     ]

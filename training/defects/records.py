@@ -21,6 +21,7 @@ from datastore.clocks import CivilClock, HostClock
 from datastore.frames import DecodingWorker
 from datastore.tables import DefectExtraction, DefectObservation, Session, Shot
 from training.code_version import code_version
+from training.defects.bodies import compare_with_earlier
 from training.defects.dark_shots import DarkShot, dark_frames, dark_shots
 from training.defects.errors import DarkFrameError
 from training.defects.extraction import Extraction, Progress, extract
@@ -88,6 +89,8 @@ def extract_session(
         return existing
     with DecodingWorker() as worker:
         measured = extract(dark_frames(catalogue, worker, shots), parameters, progress=progress)
+    started_at = _time_of(shots) or found.started_at
+    body = compare_with_earlier(catalogue, camera_id, started_at, measured)
     stored = catalogue.store.put_bytes(write_maps(measured.maps))
     now = clock.now()
     with catalogue.writing() as transaction:
@@ -99,9 +102,9 @@ def extract_session(
             parameters=asdict(parameters),
             parameters_sha256=identity,
             inputs=[shot.sha256 for shot in shots],
-            summary=summary_of(measured),
+            summary={**summary_of(measured), "body": body},
             maps_asset_id=maps.id,
-            started_at=_time_of(shots) or found.started_at,
+            started_at=started_at,
             created_at=now,
         )
         transaction.add(row)
