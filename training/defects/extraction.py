@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from training.defects.diagnostics import FrameDiagnostics, diagnose, period_of
 from training.defects.errors import DarkFrameError
 from training.defects.fit import Floats
 from training.defects.frames import (
+    WORKERS,
     Cell,
     DarkFrame,
     Scratch,
@@ -238,21 +240,31 @@ def _decode(
     scratch: Scratch,
     progress: Progress | None,
 ) -> tuple[FrameDiagnostics, ...]:
-    """Read the frames, each while the one before it is examined and written."""
-    diagnostics = []
-    with ThreadPoolExecutor(1) as reader:
-        coming: Future[NDArray[np.uint16]] | None = None
+    """Read the frames one after the other, and examine and write others meanwhile."""
+
+    def take_in(number: int, mosaic: NDArray[np.uint16]) -> FrameDiagnostics:
+        frame = frames[number]
+        if mosaic.shape != scratch.shape or mosaic.dtype != np.uint16:
+            raise DarkFrameError(
+                f"{frame.identifier} is {mosaic.dtype} of shape {mosaic.shape}, the first frame is"
+                f" of shape {scratch.shape}: frames of one session have one size"
+            )
+        scratch.write(number, mosaic)
+        return diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier)
+
+    found: list[FrameDiagnostics] = []
+    with ThreadPoolExecutor(WORKERS) as executor:
+        working: deque[Future[FrameDiagnostics]] = deque()
         for number, frame in enumerate(frames):
-            mosaic = first if coming is None else coming.result()
-            if number + 1 < len(frames):
-                coming = reader.submit(frames[number + 1].read)
-            if mosaic.shape != scratch.shape or mosaic.dtype != np.uint16:
-                raise DarkFrameError(
-                    f"{frame.identifier} is {mosaic.dtype} of shape {mosaic.shape}, the first"
-                    f" frame is of shape {scratch.shape}: frames of one session have one size"
-                )
-            diagnostics.append(diagnose(mosaic, frame.cfa, frame.white_level, frame.identifier))
-            scratch.append(mosaic)
+            # as many frames are in memory as threads work on them, and the one that is read
+            if len(working) == WORKERS:
+                found.append(working.popleft().result())
+                if progress is not None:
+                    progress(len(found), len(frames))
+            mosaic = first if number == 0 else frame.read()
+            working.append(executor.submit(take_in, number, mosaic))
+        for future in working:
+            found.append(future.result())
             if progress is not None:
-                progress(number + 1, len(frames))
-    return tuple(diagnostics)
+                progress(len(found), len(frames))
+    return tuple(found)

@@ -84,11 +84,13 @@ class Scratch:
         self._descriptor = descriptor
         self.shape = shape
 
-    def append(self, mosaic: NDArray[np.uint16]) -> None:
-        """Add a frame."""
+    def write(self, member: int, mosaic: NDArray[np.uint16]) -> None:
+        """Write a frame to its place."""
         view = np.ascontiguousarray(mosaic).data.cast("B")
+        place = member * len(view)
         while view:
-            view = view[os.write(self._descriptor, view) :]
+            count = os.pwrite(self._descriptor, view, place)
+            view, place = view[count:], place + count
 
     def read_band(self, member: int, start: int, band: NDArray[np.uint16]) -> None:
         """Read a frame's rows from `start` on into a band that lies in one piece.
