@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -218,7 +219,22 @@ def test_what_was_decoded_is_not_decoded_again(stored: Stored, tmp_path: Path) -
     )
 
 
-def test_an_unreadable_file_is_remembered_and_a_missing_one_is_not(
+def test_an_unreadable_file_is_remembered_with_its_reason(stored: Stored, tmp_path: Path) -> None:
+    found = stored.catalogue.store.put_bytes(b"no picture")
+    item = replace(stored.items[0], sha256=found.sha256)
+    cache = GridCache(tmp_path / "cache")
+    assert not pixel_features(stored.catalogue, [item], cache=cache)[0].known.any()
+    reason = cache.get(found.sha256)
+    assert isinstance(reason, str) and found.sha256 in reason
+
+    # whoever looked at the file again would find a picture
+    path = stored.catalogue.store.path(found.sha256)
+    path.chmod(0o644)
+    path.write_bytes(picture(9))
+    assert not pixel_features(stored.catalogue, [item], cache=cache)[0].known.any()
+
+
+def test_a_lost_or_damaged_copy_is_read_again_once_it_is_sound(
     stored: Stored, tmp_path: Path
 ) -> None:
     lost, damaged = (stored.catalogue.store.path(item.sha256) for item in stored.items[:2])
@@ -230,9 +246,7 @@ def test_an_unreadable_file_is_remembered_and_a_missing_one_is_not(
     assert pixel_features(stored.catalogue, stored.items, cache=cache)[0].known.sum() == 1
     lost.write_bytes(content)
     damaged.write_bytes(sound)
-    # by its name it is the same file, which cannot be read for good
-    again = pixel_features(stored.catalogue, stored.items, cache=cache)
-    assert again[0].known.tolist() == [True, False, True]
+    assert pixel_features(stored.catalogue, stored.items, cache=cache)[0].known.all()
 
 
 def test_a_cache_that_cannot_be_written_is_told_once_and_costs_no_result(
@@ -251,6 +265,18 @@ def test_a_cache_keeps_to_its_quota(stored: Stored, tmp_path: Path) -> None:
     size = sum(path.stat().st_size for path in folder.rglob("*.npy"))
     pixel_features(stored.catalogue, stored.items, cache=GridCache(folder, quota_bytes=size - 1))
     assert len(list(folder.rglob("*.npy"))) == 2
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    names = [str(number) * 64 for number in range(3)]
+    cache = GridCache(tmp_path, quota_bytes=0)
+    for age, name in enumerate(names):
+        cache.put(name, np.full((4, 32, 32), float(age)))
+        os.utime(next(tmp_path.rglob(f"{name}.npy")), (1000.0 + age, 1000.0 + age))
+    assert cache.get(names[0]) is not None
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*.npy"))
+    GridCache(tmp_path, quota_bytes=size - 1).trim()
+    assert [cache.get(name) is None for name in names] == [False, True, False]
 
 
 def test_a_decoder_that_takes_too_long_is_stopped_and_tried_again(stored: Stored) -> None:

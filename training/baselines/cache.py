@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,6 @@ QUOTA_BYTES: Final = 4 << 30
 """A quarter of a million frames."""
 
 _KEPT_SHARE: Final = 0.9
-_UNREADABLE: Final = np.empty(0, np.float32)
 
 
 class GridCache:
@@ -47,19 +47,22 @@ class GridCache:
         self._report = report
         self._is_closed = False
 
-    def get(self, sha256: str) -> tuple[bool, Grid | None]:
-        """Return whether a file is known, and its grids; None of a file that cannot be read."""
+    def get(self, sha256: str) -> Grid | str | None:
+        """Return a file's grids, or why it cannot be read; None where neither is known."""
+        path = self._path(sha256)
         try:
-            found = np.load(self._path(sha256), allow_pickle=False)
-        except (OSError, ValueError):
-            return False, None  # not there, or cut off by what could not finish it
+            found = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None  # not there, or cut off by what could not finish it
+        with contextlib.suppress(OSError):
+            os.utime(path)
         if found.shape == SHAPE:
-            return True, found.astype(np.float64)
-        return found.shape == _UNREADABLE.shape, None
+            return found.astype(np.float64)
+        return str(found) if found.dtype.kind == "U" else None
 
-    def put(self, sha256: str, grids: Grid | None) -> Grid | None:
-        """Keep a file's grids, or that it cannot be read; return them as `get` will."""
-        content = _UNREADABLE if grids is None else grids.astype(np.float32)
+    def put(self, sha256: str, found: Grid | str) -> Grid | str:
+        """Keep a file's grids, or why it cannot be read; return them as `get` will."""
+        content = np.array(found) if isinstance(found, str) else found.astype(np.float32)
         if not self._is_closed:
             try:
                 write_atomically(
@@ -73,7 +76,7 @@ class GridCache:
                         f"{self._folder} cannot be written ({error.strerror}): frames will be"
                         " decoded again next time"
                     )
-        return None if grids is None else content.astype(np.float64)
+        return found if isinstance(found, str) else content.astype(np.float64)
 
     def trim(self) -> None:
         """Remove those that were used longest ago, where all take more than the quota."""
@@ -81,7 +84,7 @@ class GridCache:
         for path in self._folder.glob("??/*.npy"):
             with contextlib.suppress(FileNotFoundError):
                 facts = path.stat()
-                files.append((max(facts.st_atime_ns, facts.st_mtime_ns), facts.st_size, path))
+                files.append((facts.st_mtime_ns, facts.st_size, path))
         used = sum(size for _, size, _ in files)
         if used <= self._quota_bytes:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +36,9 @@ def pixel_features(
 
     Files are decoded in processes of their own, under a deadline and a memory limit. A file that is
     damaged or not in this computer's store is not known. What was decoded lies in the cache under
-    the file's hash, so that what was broken off is gone on with, and so does that a file cannot be
-    read; one whose decoder had to be stopped is tried again the next time.
+    the file's hash, so that what was broken off is gone on with, and so does why a file cannot be
+    read. One whose decoder had to be stopped is tried again the next time, and so is one that no
+    longer has the bytes of its hash.
 
     Parameters
     ----------
@@ -86,23 +88,34 @@ def _grids(
     path: Path, item: Item, readers: SimpleQueue[GridReader], cache: GridCache | None
 ) -> Grid | None:
     """Return an item's grids, from the cache or else from its file; None where it is unreadable."""
-    if cache is not None:
-        is_known, kept = cache.get(item.sha256)
-        if is_known:
-            return kept
+    kept = None if cache is None else cache.get(item.sha256)
+    if kept is not None:
+        return None if isinstance(kept, str) else kept
     if not path.is_file():
         return None
-    grids = None
+    found: Grid | str
     reader = readers.get()
     try:
-        grids = reader.read(path, item.role)
+        found = reader.read(path, item.role)
     except DecodingStoppedError:
         return None
-    except FrameError:
-        grids = None
+    except FrameError as error:
+        if not _has_hash(path, item.sha256):
+            return None  # the store's copy is damaged, and may be replaced by a sound one
+        found = str(error)
     finally:
         readers.put(reader)
-    return grids if cache is None else cache.put(item.sha256, grids)
+    if cache is not None:
+        found = cache.put(item.sha256, found)
+    return None if isinstance(found, str) else found
+
+
+def _has_hash(path: Path, sha256: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _column(name: str, rows: Sequence[NDArray[np.float64] | None]) -> BaselineFeatures:
