@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import re
+import shlex
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from tests.support.command_line import CommandLine
 from tests.support.simulated_darks import Sensor, make_sensor
 from tests.support.stored_darks import store_session
 
+HOW_TO = (Path(__file__).parents[2] / "docs" / "how-to" / "defects.md").read_text(encoding="utf-8")
 DAYS = (0, 100, 200, 300, 400, 500)
 OLD, NEW = 8, 6
 """Defects that were there before the first session, and that arose one after the other."""
@@ -128,6 +132,39 @@ def test_ledgers_are_exported(
     line.run("defects", "export", serial, str(history), "--history")
     assert len(rows(history)) == (OLD + NEW) * len(DAYS)
     assert {str(one["state"]) for one in rows(history)} == {"present", "absent"}
+
+
+def shown_commands() -> list[list[str]]:
+    shown = "".join(re.findall(r"```console\n(.*?)```", HOW_TO, flags=re.DOTALL))
+    return [shlex.split(one)[1:] for one in shown.replace("$ ", "").splitlines()]
+
+
+@pytest.mark.parametrize("words", shown_commands(), ids=" ".join)
+def test_the_commands_of_the_how_to_answer(
+    line: CommandLine,
+    serial: str,
+    sensor: Sensor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = {"7100001": serial, "120": str(sensor.rows[0]), "348": str(sensor.columns[0])}
+    line.run(*(mine.get(word, word) for word in words))
+
+
+def test_the_python_of_the_how_to_answers(line: CommandLine) -> None:
+    names: dict[str, Any] = {}
+    (code,) = re.findall(r"```python\n(.*?)```", HOW_TO, flags=re.DOTALL)
+    exec(compile(code, "defects.md", "exec"), names)
+    catalogue = load_home(line.home).open_catalogue()
+    try:
+        arisen, amplitudes, rate = names["new_defects"](catalogue, 1)
+    finally:
+        catalogue.close()
+    assert len(arisen) == NEW and amplitudes.shape == (OLD + NEW, len(DAYS))
+    # the newest gap counts for the share of defects that one session can show
+    assert rate >= NEW / (500 / 365.25)
 
 
 def test_wrong_requests_name_what_is_wrong(line: CommandLine, serial: str, tmp_path: Path) -> None:
