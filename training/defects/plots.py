@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from training.defects.fit import Floats
 from training.defects.growth import counts_over_time
 from training.defects.ledger import LedgerEntry
 from training.defects.linearity import Linearity
@@ -21,6 +22,7 @@ COLOURS = {
     "stuck": "#7a2a8c",
     "blinking": "#2b7bba",
     "dead": "#3b3b3b",
+    "low-response": "#4f9d69",
 }
 _MOST_INTERVALS = 400
 
@@ -116,18 +118,40 @@ def growth_curve(defects: Sequence[LedgerEntry], sessions: Sequence[datetime]) -
     return figure
 
 
-def response_curves(report: Linearity) -> Figure:
-    """Draw the signal of photosites against exposure; plateaus are dashed."""
+def response_curves(report: Linearity, error_dn: Floats | None = None) -> Figure:
+    """Draw the signal of photosites against exposure, with the straight line through each.
+
+    The lines of photosites that reach a plateau are dashed, and go through the shorter exposures.
+
+    Parameters
+    ----------
+    report
+        Signals of some photosites.
+    error_dn
+        Their standard errors, of the same shape; no error bars where None.
+    """
     figure = _figure(5.0, 3.6)
     axes = figure.add_subplot()
-    for signal, plateau in zip(report.signal_dn, report.plateau, strict=True):
-        axes.plot(
+    for number, (signal, plateau) in enumerate(zip(report.signal_dn, report.plateau, strict=True)):
+        colour = "#2b7bba" if plateau else "#c1432e"
+        axes.errorbar(
             report.seconds,
             signal,
-            color="#2b7bba" if plateau else "#c1432e",
-            linestyle="--" if plateau else "-",
-            marker="o",
+            yerr=None if error_dn is None else error_dn[number],
+            color=colour,
+            linestyle="none",
+            marker="s" if plateau else "o",
             markersize=3,
+            capsize=2,
+        )
+        used = slice(None, -1) if plateau else slice(None)
+        slope, offset = np.polyfit(report.seconds[used], signal[used], 1)
+        axes.plot(
+            report.seconds,
+            slope * report.seconds + offset,
+            color=colour,
+            linestyle="--" if plateau else "-",
+            linewidth=0.8,
         )
     middle = float(np.median(report.r_squared)) if len(report.r_squared) else float("nan")
     axes.set(
