@@ -31,32 +31,48 @@ FolderOption = Annotated[Path, typer.Option(help="Folder for the pictures.")]
 def extract(
     context: typer.Context, camera: CameraOption = None, as_json: JsonOption = False
 ) -> None:
-    """Measure the defects of every dark-field session not measured yet, then renew the ledgers.
+    """Measure every session not measured yet, dark and flat fields, then renew the ledgers.
 
     Lists all measured sessions, each with the linearity of its strongest photosites in the
-    exposure: R² of straight lines, and how many of them level off.
+    exposure: R² of straight lines, and how many of them level off. A session that cannot be
+    measured is told, stops no other, and makes the exit code 1.
 
     Example: agetrace defects extract --camera 7100001
     """
-    from training.defects import ledger_records, records
+    from training.defects import flat_records, ledger_records, records
     from training.defects.measurements import read_measurements
 
     with catalogue_of(context) as (_, catalogue):
         camera_ids = [camera_id for camera_id, _ in _cameras(catalogue, camera)]
         with progress_bar("extracting defects", quiet=as_json) as advance:
-            extracted = records.extract_pending(catalogue, camera_ids, progress=advance)
+            dark = records.extract_pending(catalogue, camera_ids, progress=advance)
+        with progress_bar("measuring flat fields", quiet=as_json) as advance:
+            flat = flat_records.extract_pending_flats(catalogue, camera_ids, progress=advance)
         ledgers = ledger_records.build_ledgers(catalogue, camera_ids)
         measurements = read_measurements(catalogue, camera_ids)
     if as_json:
         print_json(
             {
-                "extractions": len(extracted),
+                "extractions": len(dark.added),
+                "flat_extractions": len(flat.added),
                 "ledgers": len(ledgers),
+                "failed": {**flat.failed, **dark.failed},
                 "measurements": measurements,
             }
         )
-        return
-    say(f"{len(extracted)} sessions measured, {len(ledgers)} ledgers are up to date")
+    else:
+        say(
+            f"{len(dark.added)} dark and {len(flat.added)} flat sessions measured,"
+            f" {len(ledgers)} ledgers are up to date"
+        )
+        _print_measurements(measurements)
+        for session, why in (*dark.failed.items(), *flat.failed.items()):
+            say(f"session {session} could not be measured: {why}")
+    if dark.failed or flat.failed:
+        raise typer.Exit(1)
+
+
+def _print_measurements(measurements: list[dict[str, Any]]) -> None:
     columns = [
         "session_id", "camera_serial", "started_at", "frames", "defects", "r_squared_median",
         "r_squared_lowest", "plateaus", "temperature",
@@ -78,6 +94,36 @@ def _measurement(one: dict[str, Any]) -> dict[str, Any]:
     """Return a session's measurement as a row of the table."""
     stability = one["stability"] or {}
     return {**one, **(one["linearity"] or {}), "temperature": stability.get("verdict")}
+
+
+@app.command()
+def flats(context: typer.Context, camera: CameraArgument, as_json: JsonOption = False) -> None:
+    """List what the flat fields of a camera show: dead and weak photosites, dust, whose they are.
+
+    Example: agetrace defects flats 7100001 --json
+    """
+    from training.defects import flat_records
+
+    with catalogue_of(context) as (_, catalogue):
+        camera_id, _ = _cameras(catalogue, camera)[0]
+        found = flat_records.read_flats(catalogue, camera_id)
+    columns = ["session_id", "started_at", "frames", "dead", "low_response", "dust", "bodies"]
+    if as_json:
+        print_records(found, columns, as_json=True)
+        return
+    print_records(
+        (
+            {**one, "bodies": " ".join(sorted({body["verdict"] for body in one["bodies"]}))}
+            for one in found
+        ),
+        columns,
+    )
+    if found:
+        say(f"photosites of the newest session, {found[-1]['session_id']}:")
+        print_records(
+            found[-1]["photosites"],
+            ["row", "column", "kind", "response", "response_error", "significance", "under_dust"],
+        )
 
 
 @app.command()

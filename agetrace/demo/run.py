@@ -22,7 +22,7 @@ from agetrace.demo.processes import run_side_by_side
 from agetrace.demo.replay import VirtualFixture, carousel_scenes, running_fixture
 from agetrace.demo.report import write_demo_report
 from agetrace.demo.results import DemoResults, score_cameras
-from agetrace.errors import RequestError
+from agetrace.errors import AgetraceError, RequestError
 from agetrace.settings import SETTINGS_NAME, Home, create_home, load_home
 from capture.recipes import read_recipe
 from datastore import equipment, timeslots
@@ -205,7 +205,9 @@ def _extract(catalogue: Catalogue, quiet: bool) -> None:
     with catalogue.reading() as session:
         cameras = list(session.scalars(select(Camera.id).order_by(Camera.id)))
     with progress_bar("extractions", quiet=quiet) as advance:
-        records.extract_pending(catalogue, camera_ids=cameras, progress=advance)
+        found = records.extract_pending(catalogue, camera_ids=cameras, progress=advance)
+    for uuid, why in found.failed.items():
+        raise AgetraceError(f"the dark fields of session {uuid} could not be measured: {why}")
     ledger_records.build_ledgers(catalogue, cameras)
 
 

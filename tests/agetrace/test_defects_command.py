@@ -18,7 +18,7 @@ from agetrace.settings import load_home
 from tests.support.catalogue_rows import NOW, add_camera
 from tests.support.command_line import CommandLine
 from tests.support.simulated_darks import Sensor, make_sensor
-from tests.support.stored_darks import store_session
+from tests.support.stored_darks import store_flats, store_session
 
 HOW_TO = (Path(__file__).parents[2] / "docs" / "how-to" / "defects.md").read_text(encoding="utf-8")
 DAYS = (0, 100, 200, 300, 400, 500)
@@ -47,9 +47,14 @@ def line(tmp_path_factory: pytest.TempPathFactory, sensor: Sensor) -> CommandLin
             arisen = OLD + round(NEW * number / (len(DAYS) - 1))
             active = np.arange(OLD + NEW) < arisen
             store_session(catalogue, generator, sensor, camera_id, day, active)
+        response = generator.normal(1.0, 0.02, (64, 96))
+        response[7, 8] = 0.0
+        store_flats(catalogue, generator, response, camera_id, DAYS[-1])
     finally:
         catalogue.close()
-    assert found.run("defects", "extract", "--json").document["extractions"] == len(DAYS)
+    extracted = found.run("defects", "extract", "--json").document
+    assert (extracted["extractions"], extracted["flat_extractions"]) == (len(DAYS), 1)
+    assert extracted["failed"] == {}
     return found
 
 
@@ -104,6 +109,13 @@ def test_growth_counts_what_arose_under_watch(
     assert len(found["pictures"]) == 2
     told = line.run("defects", "growth", serial).message
     assert "a year (95% interval" in told and "age since manufacture" in told
+
+
+def test_dead_photosites_of_flat_fields_are_listed(line: CommandLine, serial: str) -> None:
+    (found,) = line.run("defects", "flats", serial, "--json").lines
+    assert found["dead"] == 1 and found["fingerprint"] == "taken"
+    assert [(one["row"], one["column"]) for one in found["photosites"]] == [(7, 8)]
+    assert "dead" in line.run("defects", "flats", serial).out
 
 
 def test_the_map_is_drawn(line: CommandLine, serial: str, tmp_path: Path) -> None:

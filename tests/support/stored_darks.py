@@ -36,3 +36,30 @@ def store_session(
             stored = catalogue.store.put_bytes(buffer.getvalue())
             register_asset(transaction, stored, "raw", at, shot_id=shot.id)
         return session.uuid
+
+
+def store_flats(
+    catalogue: Catalogue,
+    generator: np.random.Generator,
+    response: np.ndarray,
+    camera_id: int,
+    day: int,
+    frames: int = 4,
+    light_e: float = 20_000.0,
+) -> str:
+    """Store a session's flat fields of a sensor that answers so, a third DN an electron."""
+    with catalogue.writing() as transaction:
+        camera = transaction.get_one(Camera, camera_id)
+        at = NOW + timedelta(days=day)
+        session = add_session(transaction, at)
+        for sequence in range(frames):
+            shot = add_shot(transaction, session, camera, sequence, at, kind="flat-field")
+            electrons = generator.poisson(light_e * response) + generator.normal(
+                0, 4, response.shape
+            )
+            mosaic = np.clip(np.round(electrons / 3 + 512), 0, 16_383).astype(np.uint16)
+            buffer = BytesIO()
+            tifffile.imwrite(buffer, mosaic)
+            stored = catalogue.store.put_bytes(buffer.getvalue())
+            register_asset(transaction, stored, "raw", at, shot_id=shot.id)
+        return session.uuid

@@ -45,8 +45,8 @@ def test_sessions_become_a_ledger_and_pictures(catalogue: Catalogue, tmp_path: P
     added = records.extract_pending(
         catalogue, [camera_id], progress=lambda done, total: seen.append((done, total))
     )
-    assert len(added) == 4 and seen[-1] == (4, 4)
-    assert records.extract_pending(catalogue) == []
+    assert len(added.added) == 4 and added.failed == {} and seen[-1] == (4, 4)
+    assert records.extract_pending(catalogue).added == []
     (ledger_id,) = ledger_records.build_ledgers(catalogue, [camera_id])
     assert ledger_records.build_ledger(catalogue, camera_id) == ledger_id
 

@@ -1,4 +1,4 @@
-"""The dark shots of a session in the catalogue, as frames to measure; writes nothing."""
+"""The dark or flat shots of a session in the catalogue, as frames to measure; writes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from datastore.catalogue import Catalogue
 from datastore.frames import DecodingWorker, Frame
 from datastore.queries import newest_state, newest_verdict
-from datastore.tables import Asset, Shot, ShotSettings
+from datastore.tables import Asset, FrameKind, Shot, ShotSettings
 from training.defects.errors import DarkFrameError
 from training.defects.frames import DarkFrame
 
@@ -31,10 +31,22 @@ class DarkShot:
     temperature_c: float | None
     triggered_at: datetime | None
     long_exposure_noise_reduction: bool | None = None
+    f_number: float | None = None
 
 
-def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[DarkShot]:
+def dark_shots(
+    catalogue: Catalogue, session_id: int, camera_id: int, kind: FrameKind = "dark-field"
+) -> list[DarkShot]:
     """Return the usable dark shots of one camera in one session, in the order they were taken.
+
+    Parameters
+    ----------
+    catalogue
+        Where they are.
+    session_id, camera_id
+        Row numbers.
+    kind
+        ``dark-field`` or ``flat-field``.
 
     Raises
     ------
@@ -44,12 +56,19 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
     state, verdict = newest_state(), newest_verdict()
     with catalogue.reading() as transaction:
         rows = transaction.execute(
-            select(Shot.id, Asset.sha256, Shot.exposure_s, Shot.iso, Shot.triggered_at)
+            select(
+                Shot.id,
+                Asset.sha256,
+                Shot.exposure_s,
+                Shot.iso,
+                Shot.f_number,
+                Shot.triggered_at,
+            )
             .join(Asset, Asset.shot_id == Shot.id)
             .where(
                 Shot.session_id == session_id,
                 Shot.camera_id == camera_id,
-                Shot.kind == "dark-field",
+                Shot.kind == kind,
                 Shot.warm_up.is_(False),
                 Asset.role == "raw",
                 state == "registered",
@@ -75,7 +94,7 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
         exposure_s = row.exposure_s if row.exposure_s is not None else facts.get("exposure_s")
         if exposure_s is None:
             raise DarkFrameError(
-                f"the exposure of the dark field {row.sha256} is unknown: declare it on import"
+                f"the exposure of the {kind} {row.sha256} is unknown: declare it on import"
             )
         iso = row.iso if row.iso is not None else facts.get("iso")
         shots.append(
@@ -86,6 +105,7 @@ def dark_shots(catalogue: Catalogue, session_id: int, camera_id: int) -> list[Da
                 temperature_c=facts.get("temperature_c"),
                 triggered_at=row.triggered_at,
                 long_exposure_noise_reduction=facts.get("long_exposure_noise_reduction"),
+                f_number=row.f_number,
             )
         )
     return shots
@@ -119,3 +139,12 @@ def dark_frames(
         )
 
     return [reader(shot) for shot in shots]
+
+
+def time_of(shots: Sequence[DarkShot]) -> datetime | None:
+    """Return when the first of the shots was taken, which an import's own time says nothing of.
+
+    None where the time of one is unknown.
+    """
+    times = [shot.triggered_at for shot in shots if shot.triggered_at is not None]
+    return min(times) if len(times) == len(shots) else None

@@ -47,6 +47,25 @@ class ExtractionParameters:
 
 
 @dataclass(frozen=True)
+class FlatParameters:
+    """How a session's flat fields are measured.
+
+    Attributes
+    ----------
+    false_discovery_rate
+        Accepted share of false ones among weak photosites, and among dust spots.
+    largest_response
+        A photosite of more than this response is sound however significant.
+    least_depth
+        Dust that takes a smaller share of the light is left out however significant.
+    """
+
+    false_discovery_rate: float = 0.005
+    largest_response: float = 0.9
+    least_depth: float = 0.005
+
+
+@dataclass(frozen=True)
 class LedgerParameters:
     """How defects are followed over the sessions of a camera.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 
 import numpy as np
 from sqlalchemy import select
@@ -19,15 +18,16 @@ from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, HostClock
 from datastore.frames import DecodingWorker
-from datastore.tables import DefectExtraction, DefectObservation, Session, Shot
+from datastore.tables import DefectExtraction, DefectObservation, Session
 from training.code_version import code_version
 from training.defects.bodies import compare_with_earlier
-from training.defects.dark_shots import DarkShot, dark_frames, dark_shots
+from training.defects.dark_shots import dark_frames, dark_shots, time_of
 from training.defects.errors import DarkFrameError
 from training.defects.extraction import Extraction, Progress, extract
 from training.defects.maps import write_maps
 from training.defects.measurements import summary_of
 from training.defects.parameters import ExtractionParameters
+from training.defects.pending import Pending, extract_each
 from training.defects.photosites import KINDS
 
 
@@ -89,7 +89,7 @@ def extract_session(
         return existing
     with DecodingWorker() as worker:
         measured = extract(dark_frames(catalogue, worker, shots), parameters, progress=progress)
-    started_at = _time_of(shots) or found.started_at
+    started_at = time_of(shots) or found.started_at
     body = compare_with_earlier(catalogue, camera_id, started_at, measured)
     stored = catalogue.store.put_bytes(write_maps(measured.maps))
     now = clock.now()
@@ -125,8 +125,10 @@ def extract_pending(
     parameters: ExtractionParameters | None = None,
     progress: Progress | None = None,
     clock: CivilClock | None = None,
-) -> list[int]:
+) -> Pending:
     """Measure every session that has dark fields and no extraction of this kind yet.
+
+    A session that cannot be measured is told and stops no other.
 
     Parameters
     ----------
@@ -138,43 +140,16 @@ def extract_pending(
         As for `extract_session`.
     progress
         Called with sessions done and sessions in all.
-
-    Returns
-    -------
-    list of int
-        Row numbers of the extractions that were added.
     """
     with catalogue.reading() as transaction:
-        statement = (
-            select(Shot.session_id, Shot.camera_id)
-            .join(Session, Session.id == Shot.session_id)
-            .where(Shot.kind == "dark-field", Shot.camera_id.is_not(None))
-            .group_by(Shot.session_id, Shot.camera_id, Session.started_at)
-            .order_by(Session.started_at, Shot.session_id, Shot.camera_id)
-        )
-        if camera_ids is not None:
-            statement = statement.where(Shot.camera_id.in_(camera_ids))
-        pairs = [
-            (session, camera)
-            for session, camera in transaction.execute(statement)
-            if camera is not None
-        ]
         before = set(transaction.scalars(select(DefectExtraction.id)))
-    added = []
-    for number, (session_id, camera_id) in enumerate(pairs):
-        if dark_shots(catalogue, session_id, camera_id):
-            found = extract_session(catalogue, session_id, camera_id, parameters, clock=clock)
-            if found not in before:
-                added.append(found)
-        if progress is not None:
-            progress(number + 1, len(pairs))
-    return added
 
+    def extract_one(session_id: int, camera_id: int) -> int | None:
+        if not dark_shots(catalogue, session_id, camera_id):
+            return None
+        return extract_session(catalogue, session_id, camera_id, parameters, clock=clock)
 
-def _time_of(shots: Sequence[DarkShot]) -> datetime | None:
-    """Return when the first of the shots was taken, which an import's own time says nothing of."""
-    times = [shot.triggered_at for shot in shots if shot.triggered_at is not None]
-    return min(times) if len(times) == len(shots) else None
+    return extract_each(catalogue, "dark-field", camera_ids, before, extract_one, progress)
 
 
 def _existing(catalogue: Catalogue, session_id: int, camera_id: int, identity: str) -> int | None:
