@@ -150,6 +150,10 @@ def show(
     camera: CameraArgument,
     row: Annotated[int, typer.Argument(help="Row of the photosite, in full raw_image space.")],
     column: Annotated[int, typer.Argument(help="Its column.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for pictures: amplitudes, surroundings before and after."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show one defect: what it is, and its amplitude in every dark session.
@@ -158,12 +162,19 @@ def show(
 
     Example: agetrace defects show 7100001 120 348
     """
-    from training.defects import export, ledger_records
+    from training.defects import export as tables
+    from training.defects import ledger_records, pictures
 
     with catalogue_of(context) as (_, catalogue):
         camera_id, serial = _cameras(catalogue, camera)[0]
         defects = ledger_records.read_ledger(catalogue, camera_id)
         history = ledger_records.read_history(catalogue, camera_id)
+        is_there = any((one.row, one.column) == (row, column) for one in defects)
+        paths = (
+            pictures.plot_defect(catalogue, camera_id, row, column, output)
+            if output is not None and is_there
+            else []
+        )
     found = next((one for one in defects if (one.row, one.column) == (row, column)), None)
     if found is None:
         raise RequestError(
@@ -172,16 +183,25 @@ def show(
         )
     amplitudes = [
         one
-        for one in ([] if history is None else export.history_rows(serial, history.series))
+        for one in ([] if history is None else tables.history_rows(serial, history.series))
         if (one["row"], one["column"]) == (row, column)
     ]
     if as_json:
-        print_json({"camera": serial, **found.to_json(), "history": amplitudes})
+        print_json(
+            {
+                "camera": serial,
+                **found.to_json(),
+                "history": amplitudes,
+                "pictures": [str(path) for path in paths],
+            }
+        )
         return
     for name, value in found.to_json().items():
         say(f"{name.replace('_', ' ')}: {' '.join(value) if isinstance(value, list) else value}")
     columns = ["at", "temperature_c", "state", "amplitude", "amplitude_error", "unit"]
     print_records(amplitudes, columns)
+    for path in paths:
+        say(f"{serial}: {path}")
 
 
 @app.command()

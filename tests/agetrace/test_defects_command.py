@@ -72,7 +72,9 @@ def test_extracting_again_measures_nothing_anew(line: CommandLine) -> None:
     assert [one["frames"] for one in answer["measurements"]] == [9] * len(DAYS)
 
 
-def test_a_defect_is_shown_with_its_history(line: CommandLine, serial: str, sensor: Sensor) -> None:
+def test_a_defect_is_shown_with_its_history(
+    line: CommandLine, serial: str, sensor: Sensor, tmp_path: Path
+) -> None:
     # the last one arises with the last session
     row, column = int(sensor.rows[-1]), int(sensor.columns[-1])
     found = line.run("defects", "show", serial, str(row), str(column), "--json").document
@@ -85,6 +87,13 @@ def test_a_defect_is_shown_with_its_history(line: CommandLine, serial: str, sens
     assert history[-1]["amplitude"] == pytest.approx(100 / 3 * 2 ** (2 / 8), rel=0.1)
     assert history[-1]["temperature_c"] is None
     assert all(abs(one["amplitude"]) < 3 for one in history[:-1])
+    place = ["defects", "show", serial, str(row), str(column)]
+    drawn = line.run(*place, "--output", str(tmp_path), "--json").document["pictures"]
+    assert [Path(one).name for one in drawn] == [
+        f"camera-1-defect-{row}-{column}-amplitude.png",
+        f"camera-1-defect-{row}-{column}-before-and-after.png",
+    ]
+    assert all(Path(one).read_bytes().startswith(b"\x89PNG") for one in drawn)
     text = line.run("defects", "show", serial, str(row), str(column))
     assert "present" in text.out and "hot" in text.message
 

@@ -85,6 +85,8 @@ class Extraction:
         How the temperature went during the session.
     cfa
         Colours of the 2 x 2 cell at (0, 0), or ``MONO``.
+    temperatures_c
+        Of each frame, None where unknown.
     """
 
     row: NDArray[np.int64]
@@ -113,6 +115,7 @@ class Extraction:
     judgements: tuple[Judgement, ...]
     stability: Stability
     cfa: str
+    temperatures_c: tuple[float | None, ...]
 
 
 def extract(
@@ -202,6 +205,7 @@ def extract(
         judgements=judge_session(frames, diagnostics),
         stability=_stability(frames, cells, measured, parameters),
         cfa=frames[0].cfa,
+        temperatures_c=tuple(frame.temperature_c for frame in frames),
     )
 
 

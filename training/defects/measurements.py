@@ -25,6 +25,7 @@ def summary_of(measured: Extraction) -> dict[str, Any]:
         "threshold_z": measured.threshold_z,
         "detection_limit_dn": list(measured.detection_limit_dn),
         "temperature_c": measured.temperature_c,
+        "temperatures_c": list(measured.temperatures_c),
         "photon_gain": measured.photon_gain,
         "cells": [
             {"exposure_s": cell.exposure_s, "iso": cell.iso, "frames": len(cell.members)}
