@@ -113,10 +113,11 @@ def watch_and_score(seed: int) -> Score:
 
 
 def require_good(score: Score) -> None:
-    assert score.recall >= 0.95
-    assert score.precision >= 0.95
+    assert score.recall >= 0.99
+    # one false one among about a hundred and forty may happen
+    assert score.precision >= 0.98
     assert score.onsets_judged > 80
-    assert score.onset_coverage >= 0.95
+    assert score.onset_coverage >= 0.97
     # and most intervals are one gap between sessions, not the whole watch
     assert score.median_gap == 1
     assert score.old_are_pre_existing

@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 
 _NONE = Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 _BAND_BYTES = 4 << 20  # of a cell: what caches hold
-_SMALLEST_CALIBRATION = 0.8  # of the noise expected: whole numbers hide smaller spreads
+_SMALLEST_CALIBRATION = 0.8  # of the noise expected, where whole numbers hide smaller spreads
+_HIDDEN_NOISE_DN = 1.0  # they hide none of a noise above this
 
 
 def measure_maps(
@@ -69,7 +70,8 @@ def measure_maps(
     sums = _weighted_sums(scratch, cells, black_dn, noise_dn, weights[:, asked], period, parameters)
 
     norm = (weights * design).sum(axis=0)
-    expected = np.sqrt((weights**2 / repeats[:, None]).T @ noise_dn**2)
+    hidden_dn = np.minimum(noise_dn, _HIDDEN_NOISE_DN)
+    expected = np.sqrt((weights**2 / repeats[:, None]).T @ hidden_dn**2)
     significance = np.zeros((2, *scratch.shape), np.float16)
     tiles = tiles_of(sums.shape[2:])
     errors = np.zeros((2, period * period, *tiles))
