@@ -15,11 +15,12 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from datastore.datasets.errors import ConstraintError, SpecError
-from datastore.datasets.items import Frame, Item
+from datastore.datasets.items import Frame
 from datastore.datasets.manifest import make_manifest, read_manifest
 from datastore.datasets.matching import match_frames
 from datastore.datasets.solver import solve
 from datastore.datasets.spec import make_spec, parse_spec
+from tests.support.dataset_checks import require_no_leak
 from tests.support.dataset_frames import (
     camera,
     class_bounds,
@@ -202,21 +203,6 @@ def test_folds_test_everything_once_and_never_leak(
             tested.update({item.session for item in clean})
         assert set(tested.values()) == {1}
         assert len(tested) == 8 + 12
-
-
-def require_no_leak(items: Sequence[Item]) -> None:
-    """As the blocks are defined, without the project's own checks."""
-    seen: dict[str, tuple[set[str | None], set[str]]] = {}
-    for item in items:
-        scenes, sessions = seen.setdefault(item.block, (set(), set()))
-        scenes.add(item.scene_unit)
-        sessions.add(item.session)
-    train = seen["train"]
-    assert not train[0] & seen["clean"][0] and not train[1] & seen["clean"][1]
-    assert not train[0] & seen["new-scene"][0] and not train[1] & seen["new-session"][1]
-    for block, (scenes, sessions) in seen.items():
-        if block != "validation" and "validation" in seen:
-            assert not scenes & seen["validation"][0] and not sessions & seen["validation"][1]
 
 
 def test_repeats_deal_anew() -> None:
