@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 from scipy import ndimage, stats
+from scipy.interpolate import RegularGridInterpolator
 
 from tests.support.simulated_darks import dark_frames, make_sensor
 from training.defects.extraction import Extraction, extract
@@ -52,32 +53,31 @@ def without_transient(stack: np.ndarray, limit: float) -> np.ndarray:
 
 
 def quantile_spread(values: np.ndarray, sample: int) -> float:
-    flat = np.abs(values.ravel()[:: max(1, values.size // sample)])
-    ordered = np.sort(flat)
+    # Knuth's multiplicative hashing spreads the sample out
+    some = [2_654_435_761 * number % values.size for number in range(min(sample, values.size))]
+    ordered = np.sort(np.abs(values.ravel()[some if sample < values.size else slice(None)]))
     return float(ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)]) / 1.959964
 
 
 def spread_everywhere(values: np.ndarray, tiles: tuple[int, int]) -> np.ndarray:
     """Robust spread of each tile, median of its neighbourhood, linear between the middles."""
     edges = [np.linspace(0, size, n + 1).astype(int) for size, n in zip(values.shape, tiles)]  # noqa: B905
+    height, width = (int(np.diff(one).min()) for one in edges)
+    sample = 1024 if tiles != (1, 1) else values.size
     grid = np.array(
         [
-            [
-                quantile_spread(
-                    values[top:bottom, left:right],
-                    4096 if tiles != (1, 1) else values.size,
-                )
-                for left, right in zip(edges[1][:-1], edges[1][1:], strict=True)
-            ]
-            for top, bottom in zip(edges[0][:-1], edges[0][1:], strict=True)
+            [quantile_spread(values[top : top + height, left : left + width], sample)
+             for left in edges[1][:-1]]
+            for top in edges[0][:-1]
         ]
-    )
+    )  # fmt: skip
     smooth = ndimage.median_filter(grid, size=3, mode="nearest")
-    places = np.meshgrid(
-        *((np.arange(size) + 0.5) * n / size - 0.5 for size, n in zip(values.shape, tiles)),  # noqa: B905
-        indexing="ij",
-    )
-    return np.asarray(ndimage.map_coordinates(smooth, places, order=1, mode="nearest"))
+    if tiles == (1, 1):
+        return np.full(values.shape, smooth[0, 0])
+    middles = [(np.arange(n) + 0.5) * size / n - 0.5 for size, n in zip(values.shape, tiles)]  # noqa: B905
+    along = RegularGridInterpolator(middles, smooth, bounds_error=False, fill_value=None)
+    places = np.stack(np.meshgrid(*map(np.arange, values.shape), indexing="ij"), axis=-1)
+    return np.asarray(np.maximum(along(places), smooth.min() / 2))
 
 
 def significances(frames: Sequence[DarkFrame]) -> np.ndarray:
@@ -121,7 +121,7 @@ def significances(frames: Sequence[DarkFrame]) -> np.ndarray:
             total = total - np.median(total[:: max(1, rows // 500)], axis=0)
             total = total - ndimage.median_filter(total, size=5, mode="nearest")
             whole = -(-shape[0] // period), -(-shape[1] // period)
-            tiles = tuple(max(1, round(side / 128)) for side in whole)
+            tiles = tuple(max(1, round(side / 64)) for side in whole)
             expected = np.sqrt(
                 sum(
                     weights[cell] ** 2 * min(noise[cell][place], 1.0) ** 2 / len(of)

@@ -124,3 +124,21 @@ def test_glow_on_one_side_makes_no_false_defects_and_hides_none_elsewhere() -> N
     # photon noise of the glow hides defects of its own strength, where it does not glow none
     dark_side = sensor.places[sensor.columns < 384]
     assert np.isin(dark_side, found).mean() >= 0.98
+
+
+def test_defects_in_step_with_the_rows_are_found_all_the_same() -> None:
+    generator = np.random.default_rng(7)
+    sensor = make_sensor(generator, (4096, 32), defects=0)
+    # every eighth photosite of a column, as focus pixels and their like are laid out
+    rows = np.arange(0, 4096, 8)
+    stepped = dataclasses.replace(
+        sensor,
+        rows=rows,
+        columns=np.full(len(rows), 16),
+        dark_rate_e=np.full(len(rows), 100.0),
+        offset_e=np.zeros(len(rows)),
+        blinking=np.zeros(len(rows), bool),
+    )
+    extraction = extract(dark_frames(generator, stepped, repeats=3))
+    found = set(zip(extraction.row.tolist(), extraction.column.tolist(), strict=True))
+    assert set(zip(rows.tolist(), [16] * len(rows), strict=True)) <= found

@@ -220,8 +220,8 @@ def changes_within(frames: list[DarkFrame]) -> TemperatureChanges:
     cells = cells_of(frames, 20.0, 8.0)
     black = np.array([one.black_dn for one in extraction.diagnostics])
     with scratch_file(frames[0].read().shape) as scratch:
-        for frame in frames:
-            scratch.append(frame.read())
+        for number, frame in enumerate(frames):
+            scratch.write(number, frame.read())
         series = [
             read_series(scratch, cell, black, extraction.row, extraction.column, 2, 16_000.0)
             for cell in cells
