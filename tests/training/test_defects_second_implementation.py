@@ -117,8 +117,9 @@ def significances(frames: Sequence[DarkFrame]) -> np.ndarray:
             }
             total = np.sum([weights[cell] * means[cell] for cell in cells], axis=0)
             rows, columns = total.shape
-            total = total - np.median(total[:, :: max(1, columns // 500)], axis=1, keepdims=True)
-            total = total - np.median(total[:: max(1, rows // 500)], axis=0)
+            # of an even number of photosites the upper one of the two in the middle
+            total = total - np.sort(total, axis=1)[:, [columns // 2]]
+            total = total - np.sort(total, axis=0)[rows // 2]
             total = total - ndimage.median_filter(total, size=5, mode="nearest")
             whole = -(-shape[0] // period), -(-shape[1] // period)
             tiles = tuple(max(1, round(side / 64)) for side in whole)

@@ -20,7 +20,7 @@ _TRIM_SIGMAS = 4.0
 _QUANTISATION = 1 / np.sqrt(12.0)  # standard deviation of rounding to whole numbers
 _BLACK_SAMPLE = 500_000  # photosites of a plane: its level to 0.2 % of the noise
 _NOISE_SAMPLE = 100_000  # of a plane: its noise to 0.2 %
-_NEIGHBOUR_SAMPLE = 4_000_000
+_NEIGHBOUR_SAMPLE = 2_000_000
 
 
 @dataclass(frozen=True)

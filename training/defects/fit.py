@@ -108,7 +108,7 @@ def read_series(
     near_rows = _reflected(rows[:, None] + steps[:, 0], height, period)
     near_columns = _reflected(columns[:, None] + steps[:, 1], width, period)
     planes = (rows % period) * period + columns % period
-    buffers = Buffers(scratch.shape)
+    buffers = Buffers(scratch.shape, np.uint16)
 
     def read(member: int) -> tuple[NDArray[np.uint16], Floats]:
         with buffers.lent() as frame:

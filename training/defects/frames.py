@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.defects.errors import DarkFrameError
+
+Number = TypeVar("Number", np.uint16, np.float32)
 
 WORKERS = min(4, os.cpu_count() or 1)
 """Threads that loops over photosites are shared out to."""
@@ -107,22 +110,22 @@ class Scratch:
             view, place = view[count:], place + count
 
 
-class Buffers:
+class Buffers(Generic[Number]):
     """Arrays for as many threads as work, lent one at a time.
 
     Parameters
     ----------
-    shape
-        Of each, uint16.
+    shape, dtype
+        Of each.
     """
 
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._free: SimpleQueue[NDArray[np.uint16]] = SimpleQueue()
+    def __init__(self, shape: tuple[int, ...], dtype: type[Number]) -> None:
+        self._free: SimpleQueue[NDArray[Number]] = SimpleQueue()
         for _ in range(WORKERS):
-            self._free.put(np.empty(shape, np.uint16))
+            self._free.put(np.empty(shape, dtype))
 
     @contextmanager
-    def lent(self) -> Iterator[NDArray[np.uint16]]:
+    def lent(self) -> Iterator[NDArray[Number]]:
         """Lend an array that nobody else has meanwhile; what is in it is undefined."""
         array = self._free.get()
         try:

@@ -72,35 +72,44 @@ def measure_maps(
     norm = (weights * design).sum(axis=0)
     hidden_dn = np.minimum(noise_dn, _HIDDEN_NOISE_DN)
     expected = np.sqrt((weights**2 / repeats[:, None]).T @ hidden_dn**2)
-    significance = np.zeros((2, *scratch.shape), np.float16)
+    measured = np.zeros((len(asked), *scratch.shape), np.float16)
+    work = Buffers(sums.shape[2:], np.float32)
     tiles = tiles_of(sums.shape[2:])
     errors = np.zeros((2, period * period, *tiles))
 
     def calibrate(which: tuple[int, int]) -> Candidates:
         index, plane = which
         top, left = divmod(plane, period)
-        target = significance[index][top::period, left::period]
+        target = measured[asked.index(index)][top::period, left::period]
         rows, columns = target.shape
         values = np.ascontiguousarray(sums[asked.index(index), plane, :rows, :columns])
-        without_background(values)
-        spreads = tile_spreads(values, tiles)
-        spreads = np.maximum(spreads, _SMALLEST_CALIBRATION * expected[index, plane])
-        if norm[index] <= 0 or not spreads.all():
-            return _NONE
-        errors[index, plane] = spreads / norm[index]
-        values /= everywhere(spreads, values.shape)
+        with work.lent() as lent:
+            own = lent.ravel()[: values.size].reshape(values.shape)
+            without_background(values, own)
+            spreads = tile_spreads(values, tiles)
+            spreads = np.maximum(spreads, _SMALLEST_CALIBRATION * expected[index, plane])
+            if norm[index] <= 0 or not spreads.all():
+                return _NONE
+            errors[index, plane] = spreads / norm[index]
+            values /= everywhere(spreads, values.shape, own)
         target[...] = np.clip(values, -LARGEST, LARGEST, out=values)
-        found = np.nonzero(values >= least_z)
+        found = np.flatnonzero(values >= least_z)
+        row, column = np.divmod(found, columns)
         return Candidates(
-            found[0] * period + top, found[1] * period + left, values[found].astype(float)
+            row * period + top, column * period + left, values.ravel()[found].astype(float)
         )
 
     which = [(index, plane) for index in asked for plane in range(period * period)]
     with ThreadPoolExecutor(WORKERS) as executor:
         found = list(executor.map(calibrate, which))
-    if is_one_exposure and cells[0].seconds > 0:
-        significance[0] = significance[1]
-        errors[0] = errors[1] / cells[0].seconds
+    significance: NDArray[np.float16] = measured
+    if is_one_exposure:
+        # both filters say the same; without an exposure there is no dark rate to be seen
+        significance = np.broadcast_to(measured, (2, *scratch.shape))
+        if cells[0].seconds > 0:
+            errors[0] = errors[1] / cells[0].seconds
+        else:
+            significance = np.concatenate([np.zeros_like(measured), measured])
     information = np.array(
         [
             (repeats / noise_dn[:, plane] ** 2 * design.T) @ design
@@ -144,7 +153,7 @@ def _weighted_sums(
         prepared.append(
             (levels.astype(np.float32), np.stack([limits[one] for one in planes]).astype("f4"))
         )
-    buffers = Buffers((most, step, width))
+    buffers = Buffers((most, step, width), np.uint16)
 
     def reduce_band(start: int) -> None:
         stop = min(start + step, height)
