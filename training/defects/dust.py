@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-from training.defects.backgrounds import Plane, everywhere, tile_spreads, tiles_of
+from training.defects.backgrounds import Plane, some_of
 from training.defects.diagnostics import period_of
 from training.defects.errors import DarkFrameError
 
@@ -24,6 +24,8 @@ _SURROUND = 1.6  # Marr and Hildreth (1980): the difference nearest to a Laplaci
 _WIDENING = np.sqrt(2.0)  # of the filter against the shadow that it shows best in white noise
 _SHADOW_RADII = 2.0
 _SMALLEST_SIDE = 64
+_INNER = 0.6827  # of a normal distribution lies within its standard deviation
+_SPREAD_SAMPLE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,6 @@ def find_dust(
     """
     period = period_of(cfa)
     ratio = _even_light(flat_dn, period, black_dn)
-    tiles = tiles_of((ratio.shape[0], ratio.shape[1]))
     best = np.zeros(ratio.shape, np.float32)
     scale = np.zeros(ratio.shape, np.int8)
     error = np.zeros(ratio.shape, np.float32)
@@ -115,10 +116,13 @@ def find_dust(
         lost /= np.float32(1 / (1 + _WIDENING**2) - 1 / (1 + (_WIDENING * _SURROUND) ** 2))
         # reflection at the borders repeats noise there
         lost /= _border_noise(ratio.shape, float(sigma))
-        spread = everywhere(np.maximum(tile_spreads(lost, tiles), 1e-9), ratio.shape)
-        z = lost / spread
+        # of the whole frame: a wide filter leaves too few independent places in a part of it; of
+        # the inner two thirds: a few spots fill the outer ones of a wide filter
+        some = lost.ravel()[some_of(lost.size, _SPREAD_SAMPLE)]
+        spread = max(float(np.quantile(np.abs(some), _INNER)), 1e-9)
+        z = lost / np.float32(spread)
         better = z > best
-        best[better], scale[better], error[better] = z[better], number, spread[better]
+        best[better], scale[better], error[better] = z[better], number, spread
     peaks = (best == ndimage.maximum_filter(best, size=5)) & (best > 3.0)
     places = np.argwhere(peaks)
     z_values = best[peaks].astype(float)

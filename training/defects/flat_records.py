@@ -17,7 +17,6 @@ from sqlalchemy import func, select
 
 from datastore import audit
 from datastore.assets import register_asset
-from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, HostClock
 from datastore.frames import DecodingWorker, Frame
@@ -37,7 +36,7 @@ from training.defects.errors import DarkFrameError
 from training.defects.fingerprint import Fingerprint, read_fingerprint, write_fingerprint
 from training.defects.flat_fields import FlatFields, Progress, measure_flats
 from training.defects.parameters import FlatParameters
-from training.defects.pending import Pending, extract_each
+from training.defects.pending import Pending, extract_each, extraction_identity
 
 
 def extract_flats(
@@ -82,13 +81,8 @@ def extract_flats(
         raise DarkFrameError(f"session {uuid} has no usable flat field of camera {camera_id}")
     setting, shots = _of_most_frames(every)
     version = code_version()
-    identity = content_sha256(
-        {
-            "parameters": asdict(parameters),
-            "code_version": version,
-            "inputs": [shot.sha256 for shot in shots],
-        }
-    )
+    inputs = [shot.sha256 for shot in shots]
+    identity = extraction_identity(parameters, version, inputs)
     with catalogue.reading() as transaction:
         existing = transaction.scalar(
             select(FlatExtraction.id).where(
@@ -127,7 +121,7 @@ def extract_flats(
             code_version=version,
             parameters=asdict(parameters),
             parameters_sha256=identity,
-            inputs=[shot.sha256 for shot in shots],
+            inputs=inputs,
             summary=summary,
             started_at=started_at,
             created_at=now,
@@ -140,7 +134,7 @@ def extract_flats(
                 CameraFingerprint(
                     camera_id=camera_id,
                     code_version=version,
-                    inputs=[shot.sha256 for shot in shots],
+                    inputs=inputs,
                     fingerprint_asset_id=register_asset(transaction, stored, "measurement", now).id,
                     created_at=now,
                 )

@@ -15,7 +15,6 @@ from datastore.catalogue import Catalogue
 from datastore.tables import Camera, DefectExtraction
 from training.defects.absolute_age import Age, age_of
 from training.defects.constancy import Constancy, constancy_of
-from training.defects.errors import LedgerError
 from training.defects.growth import (
     Growth,
     WindowGrowth,
@@ -27,9 +26,9 @@ from training.defects.growth import (
 from training.defects.growth_prior import PriorComparison, compare_with_prior
 from training.defects.ledger_records import (
     dark_session_times,
-    newest_ledger,
     read_history,
     read_ledger,
+    require_ledger,
 )
 from training.defects.uniformity import Area, Uniformity, uniformity_of
 from training.defects.watch import Watch
@@ -144,11 +143,7 @@ def read_growth(catalogue: Catalogue, camera_id: int, *, seed: int = 0) -> Growt
     """
     with catalogue.reading() as transaction:
         camera = transaction.get_one(Camera, camera_id)
-        newest = newest_ledger(transaction, camera_id)
-        if newest is None:
-            raise LedgerError(
-                f"camera {camera.serial} has no ledger yet: run `agetrace defects extract`"
-            )
+        newest = require_ledger(transaction, camera)
         summary = transaction.get_one(DefectExtraction, newest.inputs[-1]).summary
         shares = newest.summary.get("detectable_shares")
     defects = read_ledger(catalogue, camera_id)

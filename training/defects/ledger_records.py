@@ -20,6 +20,7 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, HostClock
 from datastore.tables import (
     Asset,
+    Camera,
     DefectExtraction,
     DefectLedger,
     DefectObservation,
@@ -269,6 +270,22 @@ def _newest_extractions(transaction: Any, camera_id: int) -> list[DefectExtracti
     )
     by_session = {row.session_id: row for row in rows}
     return sorted(by_session.values(), key=lambda row: (row.started_at, row.id))
+
+
+def require_ledger(transaction: Any, camera: Camera) -> DefectLedger:
+    """Return the newest ledger of a camera.
+
+    Raises
+    ------
+    LedgerError
+        If there is none.
+    """
+    found = newest_ledger(transaction, camera.id)
+    if found is None:
+        raise LedgerError(
+            f"camera {camera.serial} has no ledger yet: run `agetrace defects extract`"
+        )
+    return found
 
 
 def newest_ledger(transaction: Any, camera_id: int) -> DefectLedger | None:

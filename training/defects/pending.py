@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import select
 
+from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.errors import DatastoreError
 from datastore.tables import FrameKind, Session, Shot
 from training.defects.errors import DefectError
+
+
+def extraction_identity(parameters: Any, version: str, inputs: Sequence[str]) -> str:
+    """Return the hash by which an extraction is known again: parameters, code and frames.
+
+    Parameters
+    ----------
+    parameters
+        A dataclass of them.
+    version
+        Of the code.
+    inputs
+        sha256 of every frame, in order.
+    """
+    return content_sha256(
+        {"parameters": asdict(parameters), "code_version": version, "inputs": list(inputs)}
+    )
 
 
 @dataclass(frozen=True)

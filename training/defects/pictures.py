@@ -18,9 +18,9 @@ from training.defects.dark_shots import dark_shots
 from training.defects.errors import LedgerError
 from training.defects.ledger_records import (
     dark_session_times,
-    newest_ledger,
     read_history,
     read_ledger,
+    require_ledger,
 )
 from training.defects.measurements import linearity_of
 
@@ -63,11 +63,7 @@ def plot_ledger(
     sessions = dark_session_times(catalogue, camera_id)
     with catalogue.reading() as transaction:
         camera = transaction.get_one(Camera, camera_id)
-        newest = newest_ledger(transaction, camera_id)
-        if newest is None:
-            raise LedgerError(
-                f"camera {camera.serial} has no ledger yet: run `agetrace defects extract`"
-            )
+        newest = require_ledger(transaction, camera)
         summaries = [transaction.get_one(DefectExtraction, one).summary for one in newest.inputs]
         at = [transaction.get_one(DefectExtraction, one).started_at for one in newest.inputs]
     summary = summaries[-1]

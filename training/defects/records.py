@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from datastore import audit
 from datastore.assets import register_asset
-from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock, HostClock
 from datastore.frames import DecodingWorker
@@ -27,7 +26,7 @@ from training.defects.extraction import Extraction, Progress, extract
 from training.defects.maps import write_maps
 from training.defects.measurements import summary_of
 from training.defects.parameters import ExtractionParameters
-from training.defects.pending import Pending, extract_each
+from training.defects.pending import Pending, extract_each, extraction_identity
 from training.defects.photosites import KINDS
 
 
@@ -77,13 +76,8 @@ def extract_session(
     if not shots:
         raise DarkFrameError(f"session {found.uuid} has no usable dark field of camera {camera_id}")
     version = code_version()
-    identity = content_sha256(
-        {
-            "parameters": asdict(parameters),
-            "code_version": version,
-            "inputs": [shot.sha256 for shot in shots],
-        }
-    )
+    inputs = [shot.sha256 for shot in shots]
+    identity = extraction_identity(parameters, version, inputs)
     existing = _existing(catalogue, found.id, camera_id, identity)
     if existing is not None:
         return existing
@@ -101,7 +95,7 @@ def extract_session(
             code_version=version,
             parameters=asdict(parameters),
             parameters_sha256=identity,
-            inputs=[shot.sha256 for shot in shots],
+            inputs=inputs,
             summary={**summary_of(measured), "body": body},
             maps_asset_id=maps.id,
             started_at=started_at,
