@@ -118,6 +118,8 @@ def test_growth_counts_what_arose_under_watch(
     assert len(found["pictures"]) == 2
     told = line.run("defects", "growth", serial).message
     assert "a year (95% interval" in told and "age since manufacture" in told
+    # the frames say no temperature
+    assert "doubling of the dark current: unknown" in told
 
 
 def test_dead_photosites_of_flat_fields_are_listed(line: CommandLine, serial: str) -> None:

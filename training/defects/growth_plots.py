@@ -72,6 +72,7 @@ def l_function(uniformity: Uniformity) -> Figure:
         Outcome of the test; an empty frame if it had fewer than two defects.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(5.0, 3.6), layout="constrained")
     axes = figure.add_subplot()
@@ -90,6 +91,9 @@ def l_function(uniformity: Uniformity) -> Figure:
         axes.plot(radii, np.array(function.mean) - radii, color=_EXPECTED, linestyle="--")
         axes.plot(radii, np.array(function.observed) - radii, color=_OBSERVED, label="defects")
         axes.set(xscale="log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("")
         axes.legend(fontsize=7, frameon=False)
     axes.axhline(0.0, color="#888888", linewidth=0.6)
     axes.set(

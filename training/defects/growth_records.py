@@ -56,6 +56,9 @@ class GrowthReport:
         with what sensors of the kind have, and how old the sensor is.
     mapping_events
         As the ledger recorded them.
+    doubling
+        The kelvins that double the dark current, as JSON values; None in ledgers of before they
+        were fitted.
     seed
         Of the Monte-Carlo tests.
     """
@@ -74,6 +77,7 @@ class GrowthReport:
     prior: PriorComparison
     age: Age
     mapping_events: list[dict[str, Any]]
+    doubling: dict[str, Any] | None
     seed: int
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +119,7 @@ class GrowthReport:
             ),
             f"prior: {self.prior.sentence}",
             _age_sentence(self.age),
+            *([] if self.doubling is None else [_doubling_sentence(self.doubling)]),
             *(
                 f"mapped out between {event['after'][:10]} and {event['at'][:10]}:"
                 f" {event['vanished']} of {event['at_risk']} defects (p = {event['p']:.2g})"
@@ -146,6 +151,7 @@ def read_growth(catalogue: Catalogue, camera_id: int, *, seed: int = 0) -> Growt
         newest = require_ledger(transaction, camera)
         summary = transaction.get_one(DefectExtraction, newest.inputs[-1]).summary
         shares = newest.summary.get("detectable_shares")
+        doubling = newest.summary.get("doubling")
     defects = read_ledger(catalogue, camera_id)
     sessions = dark_session_times(catalogue, camera_id)
     history = read_history(catalogue, camera_id)
@@ -182,6 +188,7 @@ def read_growth(catalogue: Catalogue, camera_id: int, *, seed: int = 0) -> Growt
         ),
         age=age_of(defects, watch, watch.sessions[-1]),
         mapping_events=events,
+        doubling=doubling,
         seed=seed,
     )
 
@@ -201,6 +208,17 @@ def _constancy_sentence(constancy: Constancy) -> str:
         f"constancy of the rate: {constancy.verdict} (p = {constancy.p_value:.2g}, trend"
         f" {constancy.trend_p:.2g}, scatter {constancy.scatter_p:.2g}; smallest attainable"
         f" {constancy.smallest_p:.2g})"
+    )
+
+
+def _doubling_sentence(doubling: dict[str, Any]) -> str:
+    if doubling["doubling_c"] is None:
+        return f"doubling of the dark current: unknown, {doubling['reason']}"
+    high = doubling["high_c"]
+    return (
+        f"dark current doubles every {doubling['doubling_c']:.3g} K"
+        f" ({doubling['confidence']:.0%} interval {doubling['low_c']:.3g} to"
+        f" {'no upper limit' if high is None else f'{high:.3g}'})"
     )
 
 
