@@ -1,6 +1,7 @@
 """Run the long proofs, the tests marked `prove`, and write down what they showed.
 
-`python -m tests.proofs` shows their progress and rewrites docs/proofs.md; `--processes` runs
+`python -m tests.proofs [FOLDER ...]` shows their progress and rewrites docs/proofs.md: the sections
+of the test files that ran, while those of others stay with their own dates; `--processes` runs
 several at once. Figures are what a test hands to pytest's `record_property`. Exits with 0 where
 every proof passed, 1 where one did not, and 130 after an interrupt, which leaves the file as it
 was.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
@@ -26,6 +28,9 @@ from training.code_version import code_version
 
 ROOT = Path(__file__).parents[1]
 INTERRUPTED = 130
+
+_PATH = re.compile(r"\(`([^`]+\.py)`\)")
+_COUNTS = re.compile(r"\| (?P<cases>\d+) \| (?P<passed>\d+) \| \d+ \| \d+ \| (?P<seconds>\d+) \|")
 
 
 @dataclass
@@ -127,34 +132,63 @@ def describe_machine() -> str:
     return f"{cores} cores, {platform.machine()}, Python {platform.python_version()}"
 
 
-def render(proofs: Sequence[Proof], at: datetime, code: str, machine: str) -> str:
-    """Return the Markdown of docs/proofs.md."""
-    passed = sum(proof.count("passed") for proof in proofs)
-    cases = sum(len(proof.cases) for proof in proofs)
-    seconds = sum(proof.seconds for proof in proofs)
+def render(proofs: Sequence[Proof], when: str, machine: str, previous: str = "") -> str:
+    """Return the Markdown of docs/proofs.md.
+
+    Parameters
+    ----------
+    proofs
+        What ran.
+    when
+        The time and the code, in words.
+    machine
+        What it ran on.
+    previous
+        The report so far, whose sections of test files that did not run are kept.
+    """
+    ran = {proof.name.partition("::")[0] for proof in proofs}
+    sections = [(path, text) for path, text in _sections_of(previous) if path not in ran]
+    sections += [
+        (proof.name.partition("::")[0], "\n".join(_section(proof, when))) for proof in proofs
+    ]
+    # of one file they stay in the order in which they were collected
+    sections.sort(key=lambda section: section[0])
+    counts = [counted for _, text in sections if (counted := _COUNTS.search(text)) is not None]
+    passed, cases, seconds = (
+        sum(int(counted[group]) for counted in counts) for group in ("passed", "cases", "seconds")
+    )
     lines = [
         "# Proofs",
         "",
         "What the long tests showed when they last ran. `make prove` runs them and rewrites this",
-        "file; nobody edits it.",
+        "file; nobody edits it. Every section says when its tests ran, and on which code.",
         "",
-        f"- Date: {at:%Y-%m-%d %H:%M} UTC",
-        f"- Code: {code}",
+        f"- Newest: {when}",
         f"- Machine: {machine}",
-        f"- {passed} of {cases} cases passed in {seconds:.0f} s",
+        f"- {passed} of {cases} cases passed in {seconds} s",
     ]
-    for proof in proofs:
-        lines += ["", *_section(proof)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "".join(f"\n\n{text}" for _, text in sections) + "\n"
 
 
-def _section(proof: Proof) -> list[str]:
+def _sections_of(report: str) -> list[tuple[str, str]]:
+    """Return the test file and the text of each section of a report."""
+    found = []
+    for part in report.split("\n## ")[1:]:
+        path = _PATH.search(part)
+        if path is not None:
+            found.append((path[1], "## " + part.strip()))
+    return found
+
+
+def _section(proof: Proof, when: str) -> list[str]:
     path, _, test = proof.name.partition("::")
     title = test.removeprefix("test_").replace("_", " ")
     lines = [
         f"## {title[:1].upper()}{title[1:]}",
         "",
         f"{proof.claim} (`{path}`)",
+        "",
+        f"Ran {when}.",
         "",
         *_table(
             ["cases", "passed", "failed", "skipped", "seconds"],
@@ -216,7 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if recorder.interrupted:
         return INTERRUPTED
     if recorder.proofs:
-        report = render(recorder.proofs, datetime.now(UTC), code, describe_machine())
+        when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, code {code}"
+        before = request.report.read_text("utf-8") if request.report.exists() else ""
+        report = render(recorder.proofs, when, describe_machine(), before)
         request.report.write_text(report, encoding="utf-8")
     return 0 if status == pytest.ExitCode.OK else 1
 

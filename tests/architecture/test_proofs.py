@@ -38,7 +38,7 @@ SKIPPING = PASSING.replace("pass\n", "pytest.skip('not here')\n", 1)
 
 def start(folder: Path, content: str, *options: str) -> subprocess.Popen[str]:
     proofs = folder / "proofs"
-    proofs.mkdir()
+    proofs.mkdir(exist_ok=True)
     (proofs / "test_made_up.py").write_text(content)
     return subprocess.Popen(
         [
@@ -71,8 +71,25 @@ def test_the_report_holds_claims_counts_and_figures(tmp_path: Path) -> None:
     assert second.startswith("Second\n\nA module's own words. (`")
     assert "figures" not in second and "case |" not in second
     assert "quick" not in report
-    for fact in ("- Date: 20", "- Code: 0.", " cores, ", "Python 3."):
+    for fact in ("- Newest: 20", "UTC, code 0.", "\n\nRan 20", " cores, ", "Python 3."):
         assert fact in report
+
+
+def test_sections_of_files_that_did_not_run_stay_with_their_dates(tmp_path: Path) -> None:
+    other = (
+        "\n## Of long ago\n\nA claim. (`tests/other/test_other.py`)\n\nRan 2020-01-01.\n\n"
+        "| cases | passed | failed | skipped | seconds |\n| --- | --- | --- | --- | --- |\n"
+        "| 5 | 4 | 1 | 0 | 7 |\n"
+    )
+    _, _, first = prove(tmp_path, FAILING)
+    (tmp_path / "report.md").write_text(first + other)
+    status, _, second = prove(tmp_path, PASSING)
+    assert status == 0
+    assert other.strip() in second
+    assert "7 of 8 cases passed in 7 s" in second
+    # what ran again is told anew, once
+    assert second.count("## First of all") == second.count("## Second") == 1
+    assert "**Failed**" in first and "**Failed**" not in second
 
 
 def test_several_processes_write_the_same_report(tmp_path: Path) -> None:
