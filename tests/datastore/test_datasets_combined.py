@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from datastore.datasets.auditing.report import AuditParameters
@@ -23,8 +23,9 @@ from tests.support.dataset_checks import require_constraints, require_no_leak
 from tests.support.dataset_frames import dataset_spec, make_frames
 from tests.support.dataset_rows import fill
 
+PINNED = (0, 1)
 QUICK = AuditParameters(permutations=19, resamples=9)
-ORIGIN = datetime(2019, 12, 31, 12, tzinfo=UTC)
+ORIGIN = datetime(2019, 12, 31, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 WAIVABLE = st.sets(
     st.sampled_from([one for one in get_args(ConstraintName) if one != "no-simulated-mix"]),
@@ -50,14 +51,17 @@ def ragged_frames(seed: int, second_firmware: float) -> list[Frame]:
 
 
 @given(
-    seed=st.integers(0, 10_000),
+    seed=st.integers(2, 10_000),
     second_firmware=st.sampled_from([0.0, 0.1]),
     waived=WAIVABLE,
     k=st.sampled_from([None, 2, 3]),
     by_age=st.booleans(),
     label=st.sampled_from(["class", "age"]),
 )
-@settings(max_examples=8, deadline=None, derandomize=True)
+# these two have to freeze, or the property would hold of nothing
+@example(0, 0.0, set(), None, True, "age")
+@example(1, 0.1, {"one-pipeline", "same-counts"}, 2, False, "class")
+@settings(max_examples=6, deadline=None, derandomize=True)
 def test_whatever_is_combined_every_frozen_set_keeps_its_promises(
     seed: int,
     second_firmware: float,
@@ -95,6 +99,8 @@ def test_whatever_is_combined_every_frozen_set_keeps_its_promises(
                     frozen = (freeze(catalogue, spec, NOW, force="a property", parameters=QUICK),)
             except (ConstraintError, SpecError) as error:
                 event(f"impossible: {type(error).__name__}")
+                if seed in PINNED:
+                    raise
                 return
             event("possible")
             assert len(frozen) == (k or 1)

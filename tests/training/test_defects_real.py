@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from datastore.frames import read_frame
+from training.defects.errors import DarkFrameError
 from training.defects.extraction import extract
+from training.defects.flats import low_response
 from training.defects.frames import DarkFrame
 from training.defects.linearity import judge_linearity
 
@@ -78,3 +80,21 @@ def test_sbig_frames_agree_on_their_strongest_pixels() -> None:
     first, second = strong
     assert min(len(first), len(second)) > 1000
     assert len(first & second) / len(first | second) > 0.95
+
+
+SCENES = sorted(path for path in (DARKS.parent / "raw").rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("path", SCENES, ids=lambda path: path.name)
+def test_pictures_of_healthy_cameras_give_no_defects(path: Path) -> None:
+    frame = dark_frame(path, 0.1)
+    with pytest.raises(DarkFrameError, match="no dark fields"):
+        extract([frame])
+    whole = read_frame(path)
+    top, left, height, width = whole.visible
+    lit = np.ascontiguousarray(
+        whole.mosaic[top + top % 2 : top + height, left + left % 2 : left + width]
+    )
+    black = tuple(float(level) for level in whole.black_level or (0.0,) * 4)
+    with pytest.raises(DarkFrameError, match=r"no flat fields|too dark|saturated"):
+        low_response([lambda: lit], whole.cfa, black, white_level=whole.white_level)

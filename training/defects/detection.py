@@ -12,6 +12,9 @@ from scipy import stats
 from training.defects.errors import DarkFrameError
 from training.defects.parameters import ExtractionParameters
 
+_SURELY_OPPOSITE = 10.0  # standard deviations of a count
+_SHARE_OPPOSITE = 0.2  # of those on the side of defects
+
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
@@ -26,11 +29,14 @@ class Candidates:
         Photosites in full `raw_image` space.
     z
         Significance, the larger one of the filters'.
+    below
+        How many photosites lie as far below their surroundings, the most of the filters'.
     """
 
     row: Places
     column: Places
     z: Floats
+    below: int
 
 
 @dataclass(frozen=True)
@@ -61,17 +67,63 @@ def least_significance(parameters: ExtractionParameters) -> float:
     return float(stats.norm.isf(min(rate, 0.5)))
 
 
-def merged(found: Sequence[Candidates], columns: int) -> Candidates:
+def merged(found: Sequence[Candidates], columns: int, below: int) -> Candidates:
     """Return the candidates of all filters, each photosite once with its largest significance."""
     places = np.concatenate([one.row * columns + one.column for one in found])
     z = np.concatenate([one.z for one in found])
     order = np.argsort(places, kind="stable")
     places, z = places[order], z[order]
     if not len(places):
-        return Candidates(places, places, z)
+        return Candidates(places, places, z, below)
     starts = np.flatnonzero(np.r_[True, places[1:] != places[:-1]])
     kept = places[starts]
-    return Candidates(kept // columns, kept % columns, np.maximum.reduceat(z, starts))
+    return Candidates(kept // columns, kept % columns, np.maximum.reduceat(z, starts), below)
+
+
+def is_two_sided(wanted: int, opposite: int, expected: float) -> bool:
+    """Return whether photosites stand out on the wrong side as well, as edges in a picture do.
+
+    Parameters
+    ----------
+    wanted, opposite
+        How many stand out on the side of defects, and as far on the other one.
+    expected
+        How many noise alone puts on either side.
+    """
+    surplus = opposite - expected
+    return bool(
+        surplus > _SURELY_OPPOSITE * np.sqrt(expected + 1)
+        and surplus > _SHARE_OPPOSITE * (wanted - expected)
+    )
+
+
+def require_dark(candidates: Candidates, photosites: int, least_z: float) -> None:
+    """Refuse frames that show something else than the dark.
+
+    Defects are brighter than their surroundings. What lies below them as often shows edges: of a
+    scene, or of a dark frame that the camera subtracted (reconstructed).
+
+    Parameters
+    ----------
+    candidates
+        Photosites of at least `least_z`.
+    photosites
+        How many the sensor has.
+    least_z
+        The significance that candidates have.
+
+    Raises
+    ------
+    DarkFrameError
+        If the frames cannot be dark fields.
+    """
+    expected = photosites * float(stats.norm.sf(least_z))
+    if is_two_sided(len(candidates.z), candidates.below, expected):
+        raise DarkFrameError(
+            f"{candidates.below} photosites are darker than their surroundings, where noise"
+            f" explains {expected:.0f}: these frames are no dark fields, or the camera subtracted"
+            " one"
+        )
 
 
 def significant(
@@ -109,7 +161,7 @@ def significant(
         )
     z = candidates.z[kept]
     return Significant(
-        Candidates(candidates.row[kept], candidates.column[kept], z),
+        Candidates(candidates.row[kept], candidates.column[kept], z, candidates.below),
         np.maximum(2 * stats.norm.sf(z), np.finfo(np.float64).tiny),
         threshold,
     )

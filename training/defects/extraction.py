@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.defects.detection import least_significance, significant
+from training.defects.detection import least_significance, require_dark, significant
 from training.defects.diagnostics import FrameDiagnostics, diagnose, period_of
 from training.defects.errors import DarkFrameError
 from training.defects.fit import Floats
@@ -166,7 +166,9 @@ def extract(
             scratch, cells, black_dn, spatial_noise, period, least_significance(parameters),
             parameters,
         )  # fmt: skip
-        found = significant(candidates, scratch.shape[0] * scratch.shape[1], parameters)
+        photosites = scratch.shape[0] * scratch.shape[1]
+        require_dark(candidates, photosites, least_significance(parameters))
+        found = significant(candidates, photosites, parameters)
         rows, columns = found.candidates.row, found.candidates.column
         saturation_dn = parameters.saturation_share * frames[0].white_level
         measured = measure_photosites(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from training.defects.backgrounds import Plane, everywhere, tile_spreads, tiles_of
+from training.defects.detection import is_two_sided
 from training.defects.diagnostics import period_of
 from training.defects.errors import DarkFrameError
 
@@ -22,6 +23,7 @@ _DEAD_RESPONSE = 0.1
 _SATURATED_SHARE = 0.01
 _LARGEST_SPREAD = 0.15
 _FEWEST_TO_TRIM = 3
+_CLEAR = 4.0  # standard deviations from the surroundings
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def low_response(
     Raises
     ------
     DarkFrameError
-        If there are no flats, they differ in size, or are dark or saturated.
+        If there are no flats, they differ in size, are dark or saturated, or show something.
     """
     period = period_of(cfa)
     mean, error, scatters = _mean_of(flats, period, black_dn, white_level)
@@ -113,6 +115,13 @@ def low_response(
         z[place] = ratio
         if not scatters:
             error[plane] = float(np.median(spread)) * float(np.median(signal))
+    expected = z.size * float(stats.norm.sf(_CLEAR))
+    weak, strong = int(np.count_nonzero(z < -_CLEAR)), int(np.count_nonzero(z > _CLEAR))
+    if is_two_sided(weak, strong, expected):
+        raise DarkFrameError(
+            f"{strong} photosites are brighter than their surroundings, where noise explains"
+            f" {expected:.0f}: these frames show something, they are no flat fields"
+        )
     ordered = np.sort(z[z < -3.0].astype(np.float64))
     allowed = false_discovery_rate * np.arange(1, len(ordered) + 1)
     passed = np.flatnonzero(stats.norm.cdf(ordered) * z.size <= allowed)

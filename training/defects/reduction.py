@@ -21,7 +21,7 @@ from training.defects.parameters import ExtractionParameters
 
 Floats = NDArray[np.float64]
 
-_NONE = Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+_NONE = Candidates(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), 0)
 _BAND_BYTES = 4 << 20  # of a cell: what caches hold
 _SMALLEST_CALIBRATION = 0.8  # of the noise expected, where whole numbers hide smaller spreads
 _HIDDEN_NOISE_DN = 1.0  # they hide none of a noise above this
@@ -96,7 +96,10 @@ def measure_maps(
         found = np.flatnonzero(values >= least_z)
         row, column = np.divmod(found, columns)
         return Candidates(
-            row * period + top, column * period + left, values.ravel()[found].astype(float)
+            row * period + top,
+            column * period + left,
+            values.ravel()[found].astype(float),
+            int(np.count_nonzero(values <= -least_z)),
         )
 
     which = [(index, plane) for index in asked for plane in range(period * period)]
@@ -124,7 +127,12 @@ def measure_maps(
         gain=cells[-1].gain,
         period=period,
     )
-    return maps, merged(found, scratch.shape[1])
+    planes = period * period
+    below = max(
+        sum(one.below for one in found[start : start + planes])
+        for start in range(0, len(found), planes)
+    )
+    return maps, merged(found, scratch.shape[1], below)
 
 
 def _weighted_sums(
