@@ -155,6 +155,8 @@ def test_stacks_without_defects_give_false_ones_as_rarely_as_stated(
     record_property("stacks", stacks)
     record_property("stacks with any at a rate of 20 %", eager)
     # without defects a discovery at all is as rare as the rate: one stack in two hundred, and at a
-    # rate that so many stacks can tell, one in five
-    assert alarmed <= stats.binom.ppf(0.999, stacks, 0.005)
-    assert eager <= stats.binom.ppf(0.999, stacks, EAGER.false_discovery_rate)
+    # rate that so many stacks can tell, one in five; noise that grows fivefold across the sensor
+    # may double it
+    factor = 2 if glow_e_per_s else 1
+    assert alarmed <= stats.binom.ppf(0.999, stacks, 0.005 * factor)
+    assert eager <= stats.binom.ppf(0.999, stacks, EAGER.false_discovery_rate * factor)

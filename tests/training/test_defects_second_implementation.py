@@ -61,7 +61,10 @@ def sampled(size: int, sample: int) -> list[int]:
 
 def quantile_spread(values: np.ndarray, sample: int) -> float:
     ordered = np.sort(np.abs(values.ravel()[sampled(values.size, sample)]))
-    return float(ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)]) / 1.959964
+    # one of 25 is the median that was taken off, and is zero
+    share = (0.95 - 1 / 25) / (1 - 1 / 25)
+    sigmas = stats.norm.ppf((1 + share) / 2)
+    return float(ordered[min(int(0.95 * len(ordered)), len(ordered) - 1)] / sigmas)
 
 
 def spread_everywhere(values: np.ndarray, tiles: tuple[int, int]) -> np.ndarray:
