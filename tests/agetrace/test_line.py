@@ -165,6 +165,7 @@ def test_a_verdict_counts_from_now_on_and_the_older_ones_stay(line: Line) -> Non
 def test_what_was_extracted_is_told_with_its_linearity(line: Line, extracted: Answer) -> None:
     told = extracted.document
     assert (told["extractions"], told["ledgers"]) == (len(TIMES) * len(SERIALS), len(SERIALS))
+    assert (told["flat_extractions"], told["failed"]) == (len(TIMES) * len(SERIALS), {})
     assert len(told["measurements"]) == len(TIMES) * len(SERIALS)
     for one in told["measurements"]:
         assert one["frames"] == 9
@@ -172,7 +173,7 @@ def test_what_was_extracted_is_told_with_its_linearity(line: Line, extracted: An
         assert one["linearity"]["r_squared_median"] > 0.999
         assert len(one["linearity"]["strongest"]) == one["linearity"]["photosites"]
     again = line.command_line.run("defects", "extract")
-    assert "0 sessions measured" in again.message
+    assert "0 dark and 0 flat sessions measured" in again.message
     assert again.out.count(SERIALS[0]) == again.out.count(SERIALS[1]) == len(TIMES)
 
 
@@ -230,7 +231,7 @@ def test_the_ledger_is_drawn(line: Line) -> None:
         folder / Path(path).name for path in told["pictures"]
     ]
     kinds = {Path(path).stem.split("-", 2)[-1] for path in told["pictures"]}
-    assert kinds == {"defect-map", "growth", "linearity"}
+    assert kinds == {"defect-map", "growth", "linearity", "temperature"}
     for path in told["pictures"]:
         assert Path(path).read_bytes().startswith(b"\x89PNG")
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from training.defects.backgrounds import Plane, everywhere, tile_spreads, tiles_of
-from training.defects.detection import is_two_sided
 from training.defects.diagnostics import period_of
 from training.defects.errors import DarkFrameError
 
@@ -24,6 +23,9 @@ _SATURATED_SHARE = 0.01
 _LARGEST_SPREAD = 0.15
 _FEWEST_TO_TRIM = 3
 _CLEAR = 4.0  # standard deviations from the surroundings
+_BESIDE = 9  # photosites across, four on each side
+_FEWEST_CLUSTERED = 100
+_CLUSTERED_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,7 @@ def low_response(
         z[place] = ratio
         if not scatters:
             error[plane] = float(np.median(spread)) * float(np.median(signal))
-    expected = z.size * float(stats.norm.sf(_CLEAR))
-    weak, strong = int(np.count_nonzero(z < -_CLEAR)), int(np.count_nonzero(z > _CLEAR))
-    if is_two_sided(weak, strong, expected):
-        raise DarkFrameError(
-            f"{strong} photosites are brighter than their surroundings, where noise explains"
-            f" {expected:.0f}: these frames show something, they are no flat fields"
-        )
+    _require_even(z)
     ordered = np.sort(z[z < -3.0].astype(np.float64))
     allowed = false_discovery_rate * np.arange(1, len(ordered) + 1)
     passed = np.flatnonzero(stats.norm.cdf(ordered) * z.size <= allowed)
@@ -139,6 +135,22 @@ def low_response(
         z=z[rows, columns].astype(float),
         dead=values < _DEAD_RESPONSE,
     )
+
+
+def _require_even(z: Plane) -> None:
+    """Refuse flat fields in which bright photosites stand side by side, as along edges.
+
+    Hot ones stand alone.
+    """
+    bright = (z > _CLEAR).astype(np.float32)
+    count = int(bright.sum())
+    beside = cv2.boxFilter(bright, -1, (_BESIDE, _BESIDE), normalize=False)
+    clustered = int(np.count_nonzero((bright > 0) & (beside > 1.5)))
+    if clustered >= _FEWEST_CLUSTERED and clustered > _CLUSTERED_SHARE * count:
+        raise DarkFrameError(
+            f"{clustered} photosites beside each other are brighter than their surroundings: these"
+            " frames show something, they are no flat fields"
+        )
 
 
 def _planes(period: int) -> tuple[tuple[slice, slice], ...]:
