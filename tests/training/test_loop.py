@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from training.experiments.errors import DivergedError, ExperimentError, RunFolderError
-from training.experiments.evaluate import (
+from training.experiments.evaluate import predict
+from training.experiments.frame_set import FrameSet
+from training.experiments.loop import train_network
+from training.experiments.order import epoch_order, training_batches
+from training.experiments.predictions import (
     Predictions,
     accuracy,
     balanced_accuracy,
     confusion,
-    predict,
 )
-from training.experiments.frame_set import FrameSet
-from training.experiments.loop import train_network
-from training.experiments.order import epoch_order, training_batches
 from training.experiments.runs import evaluate_run, train_runs
 from training.experiments.seeds import run_seed
 from training.experiments.spec import ExperimentSpec, read_spec

@@ -23,8 +23,8 @@ from datastore.datasets.manifest import Manifest
 from datastore.tables import Dataset, Experiment, Prediction, Run
 from training.code_version import code_version
 from training.experiments import runs as run_folders
-from training.experiments.evaluate import Predictions
 from training.experiments.evaluations import Coordinates
+from training.experiments.predictions import Predictions
 from training.experiments.spec import ExperimentSpec
 from training.interventions import mask_variation
 

@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from training.experiments.errors import RunFolderError
-from training.experiments.evaluate import Predictions, predict
+from training.experiments.evaluate import predict
 from training.experiments.frame_set import FrameSet
 from training.experiments.loop import new_network, train_network
+from training.experiments.predictions import Predictions
 from training.experiments.seeds import run_seed
 from training.experiments.spec import ExperimentSpec
 from training.files import write_atomically
