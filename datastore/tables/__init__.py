@@ -43,6 +43,16 @@ from datastore.tables._equipment import (
     TimeslotScheme,
 )
 from datastore.tables._files import AssetReference, FrameMeasures, PerceptualHash
+from datastore.tables._models import (
+    ModelEvent,
+    ModelState,
+    RegisteredModel,
+    Retraining,
+    RetrainingEvent,
+    RetrainingStep,
+    RunExecution,
+    RunPredictions,
+)
 from datastore.tables._operations import AuditEntry, Lease
 from datastore.tables._research import (
     AuditVerdictName,
@@ -136,6 +146,8 @@ __all__ = [
     "LedgerDefect",
     "LedgerHistory",
     "LocationProblem",
+    "ModelEvent",
+    "ModelState",
     "MountedCamera",
     "Notification",
     "NotificationState",
@@ -150,7 +162,13 @@ __all__ = [
     "Prediction",
     "PromptKind",
     "Recipe",
+    "RegisteredModel",
+    "Retraining",
+    "RetrainingEvent",
+    "RetrainingStep",
     "Run",
+    "RunExecution",
+    "RunPredictions",
     "SaliencyMap",
     "SavedSelection",
     "Scene",
