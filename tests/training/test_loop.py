@@ -22,7 +22,7 @@ from training.experiments.predictions import (
     balanced_accuracy,
     confusion,
 )
-from training.experiments.runs import evaluate_run, train_runs
+from training.experiments.runs import Fold, evaluate_run, train_runs
 from training.experiments.seeds import run_seed
 from training.experiments.spec import ExperimentSpec, read_spec
 from training.interventions import mask_defects, random_mask
@@ -73,7 +73,7 @@ def _frame_set(
 def _spec(**changes: object) -> ExperimentSpec:
     values: dict[str, object] = {
         "name": "trace", "dataset": "d", "patch_size": 32, "steps": 90, "batch_size": 16, "runs": 1,
-        "learning_rate": 0.02,
+        "learning_rate": 0.02, "precision": "float32", "channels_last": True, "threads": 1,
     }  # fmt: skip
     return ExperimentSpec.model_validate(values | changes)
 
@@ -163,30 +163,37 @@ def test_every_class_needs_frames_to_learn_from() -> None:
 
 def test_an_epoch_shows_every_frame_once_and_pairs_equal_content() -> None:
     frames = _frame_set(range(5), range(6), 0)
-    order = epoch_order(frames, 32, seed=3, epoch=0)
+    order = epoch_order(_spec(), frames, seed=3, epoch=0)
     assert sorted(order.indices) == list(range(len(frames.frames)))
     for first, second in zip(order.indices[::2], order.indices[1::2], strict=True):
         assert frames.scenes[first] == frames.scenes[second]
         assert frames.labels[first] != frames.labels[second]
     np.testing.assert_array_equal(order.origins[::2], order.origins[1::2])
     assert len(np.unique(order.origins, axis=0)) > 5
-    later = epoch_order(frames, 32, seed=3, epoch=1)
+    later = epoch_order(_spec(), frames, seed=3, epoch=1)
     assert not np.array_equal(order.indices, later.indices)
 
 
 def test_classes_without_common_scenes_are_shuffled_only() -> None:
     frames = _frame_set(range(6), range(4), 0, content_by_class=True)
-    order = epoch_order(frames, 32, seed=0, epoch=0)
+    order = epoch_order(_spec(), frames, seed=0, epoch=0)
     assert sorted(order.indices) == list(range(len(frames.frames)))
     assert len(np.unique(order.origins, axis=0)) > len(frames.frames) // 2
 
 
 def test_batches_run_through_the_epochs() -> None:
     frames = _frame_set(range(5), range(2), 0)
-    batches = list(training_batches(frames, 32, 4, 5, seed=1))
+    spec = _spec(batch_size=4, steps=10)
+    batches = list(training_batches(spec, frames, seed=1))
     seen = np.concatenate([batch.indices for batch in batches])
-    epochs = [epoch_order(frames, 32, 1, epoch).indices for epoch in (0, 1)]
+    epochs = [epoch_order(spec, frames, 1, epoch).indices for epoch in range(4)]
     np.testing.assert_array_equal(seen, np.concatenate(epochs))
+    for start in range(10):
+        for late, whole in zip(
+            training_batches(spec, frames, seed=1, start=start), batches[start:], strict=True
+        ):
+            np.testing.assert_array_equal(late.indices, whole.indices)
+            np.testing.assert_array_equal(late.origins, whole.origins)
 
 
 def test_seeds_of_runs_are_distinct_and_fixed() -> None:
@@ -206,16 +213,17 @@ def test_finished_runs_are_never_computed_again(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(train_runs(spec, frames, 2, tmp_path, interrupt_second_run))
+        list(train_runs(spec, [Fold(frames)], 2, tmp_path, interrupt_second_run))
     first_weights = (tmp_path / "run-00" / "weights.safetensors").read_bytes()
 
     steps.clear()
-    runs = list(train_runs(spec, frames, 2, tmp_path, lambda *step: steps.append(step[:2])))
-    assert [run for run, step in steps if step == 1] == [1, 2]
+    runs = list(train_runs(spec, [Fold(frames)], 2, tmp_path, lambda *step: steps.append(step[:2])))
+    assert steps[0] == (1, 5)
+    assert [run for run, step in steps if step == 1] == [2]
     assert (tmp_path / "run-00" / "weights.safetensors").read_bytes() == first_weights
     assert [run.seed for run in runs] == [run_seed(0, number) for number in range(3)]
 
-    uninterrupted = list(train_runs(spec, frames, 2, tmp_path / "again"))
+    uninterrupted = list(train_runs(spec, [Fold(frames)], 2, tmp_path / "again"))
     for resumed, whole in zip(runs, uninterrupted, strict=True):
         np.testing.assert_array_equal(resumed.losses, whole.losses)
         a, b = (run.folder / "weights.safetensors" for run in (resumed, whole))
@@ -224,16 +232,16 @@ def test_finished_runs_are_never_computed_again(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_experiment_is_refused(tmp_path: Path) -> None:
     frames, spec = _frame_set(range(2), range(2), 0), _spec(steps=10)
-    list(train_runs(spec, frames, 2, tmp_path))
+    list(train_runs(spec, [Fold(frames)], 2, tmp_path))
     renamed_and_longer = _spec(steps=10, name="other", runs=2)
-    assert len(list(train_runs(renamed_and_longer, frames, 2, tmp_path))) == 2
+    assert len(list(train_runs(renamed_and_longer, [Fold(frames)], 2, tmp_path))) == 2
     with pytest.raises(RunFolderError, match="run-00: holds a run of another spec"):
-        list(train_runs(_spec(steps=11), frames, 2, tmp_path))
+        list(train_runs(_spec(steps=11), [Fold(frames)], 2, tmp_path))
 
 
 def test_stored_weights_and_predictions_say_what_the_trained_network_said(tmp_path: Path) -> None:
     frames, spec = _frame_set(range(2), range(2), 40), _spec(steps=10)
-    (run,) = train_runs(spec, frames, 2, tmp_path)
+    (run,) = train_runs(spec, [Fold(frames)], 2, tmp_path)
     trained = train_network(spec, frames, 2, run.seed)
     expected = predict(spec, trained.network, frames)
     stored = evaluate_run(spec, run, 2, {"own": frames})["own"]

@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from training.experiments.computing import new_network
+from training.experiments.crop_places import CropPlaces
 from training.experiments.evaluate import predict
 from training.experiments.frame_set import FrameSet
-from training.experiments.loop import new_network
-from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
 from training.networks.registry import build_network
 from training.patches.inputs import CachedFrame

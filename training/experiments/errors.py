@@ -23,3 +23,9 @@ class DivergedError(TrainingError):
     """A run's loss is no longer a number."""
 
     exit_code: ClassVar[int] = 1
+
+
+class OutOfMemoryError(TrainingError):
+    """A training step needs more memory than there is."""
+
+    exit_code: ClassVar[int] = 1

@@ -8,35 +8,37 @@ import numpy as np
 import torch
 from torch import nn
 
+from training.experiments.computing import (
+    class_scores,
+    explained_memory,
+    load_crops,
+    on_device,
+    prepare_computing,
+)
+from training.experiments.crop_places import CropPlaces, evaluation_places
 from training.experiments.frame_set import FrameSet
-from training.experiments.loop import class_scores, load_crops
-from training.experiments.order import CropPlaces
 from training.experiments.predictions import Predictions
 from training.experiments.spec import ExperimentSpec
-from training.patches.places import grid_origins
 from training.patches.prefetch import prefetched
-from training.threads import set_threads
 
 EVALUATION_BATCH = 64
+"""Crops at once, where they are no larger than 64 photosites; fewer of larger ones."""
+
+_CROP_SIDE = 64
 
 
-def _evaluation_places(spec: ExperimentSpec, frames: FrameSet) -> CropPlaces:
-    origins = [
-        grid_origins(frame.visible, spec.patch_size, spec.evaluation_crops)
-        for frame in frames.frames
-    ]
-    indices = np.repeat(np.arange(len(origins)), [len(places) for places in origins])
-    return CropPlaces(indices, np.concatenate(origins))
+def evaluation_batch(patch_size: int) -> int:
+    """Return how many crops are judged at once, so that memory hardly grows with their size."""
+    return max(1, min(EVALUATION_BATCH, EVALUATION_BATCH * _CROP_SIDE**2 * 4 // patch_size**2))
 
 
-def _batches(places: CropPlaces) -> Iterator[CropPlaces]:
-    for start in range(0, len(places.indices), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
-        yield CropPlaces(places.indices[part], places.origins[part])
+def _batches(places: CropPlaces, size: int) -> Iterator[CropPlaces]:
+    for start in range(0, len(places.indices), size):
+        yield places.part(slice(start, start + size))
 
 
 def predict(spec: ExperimentSpec, network: nn.Module, frames: FrameSet) -> Predictions:
-    """Ask a network for the class of every frame, by a grid of crops that do not overlap.
+    """Ask a network for the class of every frame, by crops at fixed places.
 
     Parameters
     ----------
@@ -51,15 +53,18 @@ def predict(spec: ExperimentSpec, network: nn.Module, frames: FrameSet) -> Predi
     ------
     PatchError
         When a frame is smaller than a patch.
+    OutOfMemoryError
+        When memory is used up.
     """
-    set_threads(spec.threads)
+    prepare_computing(spec)
     network.eval()
-    places = _evaluation_places(spec, frames)
+    places = evaluation_places(spec, frames)
+    batches = _batches(places, evaluation_batch(spec.patch_size))
     parts = []
-    with torch.inference_mode():
-        for crops in prefetched(_batches(places), lambda at: load_crops(spec, frames, at)):
-            scores = class_scores(spec, network, crops)
-            parts.append(torch.log_softmax(scores, dim=1).numpy())
+    with torch.inference_mode(), explained_memory(spec):
+        for crops in prefetched(batches, lambda at: load_crops(spec, frames, at)):
+            scores = class_scores(spec, network, on_device(spec, crops))
+            parts.append(torch.log_softmax(scores, dim=1).cpu().numpy())
     return Predictions(
         crop_frames=places.indices,
         crop_origins=places.origins,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.experiments.errors import ExperimentError
+from training.patches.defect_places import DefectPlaces
 from training.patches.inputs import CachedFrame
+from training.patches.places import Area
+
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -21,18 +26,26 @@ class FrameSet:
     Attributes
     ----------
     frames
-        Cached frames.
+        Cached frames; a sequence may open each only when it is asked for.
     labels
         Class of each frame (0, 1, ...), int64, shape (frames,).
     sessions, scenes, cameras
         Names of the session, scene and camera of each frame, shape (frames,).
+    corners
+        By camera, the (row, column) in sensor coordinates of its frames' first pixel; (0, 0) for
+        those that are not named.
+    defect_places
+        By camera, the places of patches around its defects and of their controls, in sensor
+        coordinates; empty unless such patches are asked for.
     """
 
-    frames: tuple[CachedFrame, ...]
+    frames: Sequence[CachedFrame]
     labels: NDArray[np.int64]
     sessions: NDArray[np.str_]
     scenes: NDArray[np.str_]
     cameras: NDArray[np.str_]
+    corners: Mapping[str, Place] = field(default_factory=dict)
+    defect_places: Mapping[str, DefectPlaces] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.frames)
@@ -61,15 +74,40 @@ class FrameSet:
             When there is no frame or a sequence has another length.
         """
         return cls(
-            frames=tuple(frames),
+            frames=frames,
             labels=np.asarray(labels, np.int64),
             sessions=np.asarray(sessions, np.str_),
             scenes=np.asarray(scenes, np.str_),
             cameras=np.asarray(cameras, np.str_),
         )
 
+    def corner(self, index: int) -> Place:
+        """Return where a frame's first pixel lies on its sensor."""
+        return self.corners.get(str(self.cameras[index]), (0, 0))
+
+    @cached_property
+    def visible(self) -> tuple[Area, ...]:
+        """The part of the sensor that each frame shows, in sensor coordinates."""
+        areas = []
+        for index, frame in enumerate(self.frames):
+            top, left, height, width = frame.visible
+            row, column = self.corner(index)
+            areas.append((top + row, left + column, height, width))
+        return tuple(areas)
+
+    def subset(self, chosen: NDArray[np.integer]) -> FrameSet:
+        """Return some of the frames, by their numbers."""
+        return replace(
+            self,
+            frames=[self.frames[int(index)] for index in chosen],
+            labels=self.labels[chosen],
+            sessions=self.sessions[chosen],
+            scenes=self.scenes[chosen],
+            cameras=self.cameras[chosen],
+        )
+
     def sha256(self) -> str:
-        """Return the hash of contents, classes and groups, in this order."""
+        """Return the hash of contents, classes, groups and places, in this order."""
         digest = hashlib.sha256()
         for row in zip(
             (frame.key for frame in self.frames),
@@ -80,4 +118,9 @@ class FrameSet:
             strict=True,
         ):
             digest.update(json.dumps(row).encode() + b"\n")
+        for camera in sorted(set(self.cameras.tolist())):
+            known = self.defect_places.get(camera)
+            places = None if known is None else known.origins.tolist()
+            layout = (camera, self.corners.get(camera, (0, 0)), places)
+            digest.update(json.dumps(layout).encode() + b"\n")
         return digest.hexdigest()

@@ -1,40 +1,26 @@
 """Which crops each training step sees: pure functions of seed, epoch and the frames' facts.
 
 Crops are paired by content. Within an epoch the frames of one camera and scene are matched across
-the classes, and the frames of a match share the place of their crop and follow each other. In a
-content-controlled set every batch then shows the same content under every class, and what differs
-is age; without it a small network on a Bayer mosaic can stay at chance for a whole run. In a set
-whose classes have no scene in common nothing can be matched: the same code yields a plain shuffle.
+the classes, and the frames of a match share the places of their crops, one of each following the
+other. In a content-controlled set every batch then shows the same content under every class, and
+what differs is age; without it a small network on a Bayer mosaic can stay at chance for a whole
+run. In a set whose classes have no scene in common nothing can be matched: the same code yields a
+plain shuffle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import count, islice, zip_longest
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.experiments.crop_places import CropPlaces, FixedPlaces
 from training.experiments.frame_set import FrameSet
 from training.experiments.seeds import epoch_generator
+from training.experiments.spec import ExperimentSpec
 from training.patches.places import random_origins
-
-
-@dataclass(frozen=True)
-class CropPlaces:
-    """Where crops lie.
-
-    Attributes
-    ----------
-    indices
-        Number of each crop's frame in its set, int64, shape (crops,).
-    origins
-        Even (row, column) of each crop's first photosite, int64, shape (crops, 2).
-    """
-
-    indices: NDArray[np.int64]
-    origins: NDArray[np.int64]
 
 
 def _content_groups(frames: FrameSet) -> list[list[NDArray[np.int64]]]:
@@ -48,66 +34,100 @@ def _content_groups(frames: FrameSet) -> list[list[NDArray[np.int64]]]:
     return groups
 
 
-def epoch_order(frames: FrameSet, patch_size: int, seed: int, epoch: int) -> CropPlaces:
-    """Return one crop of every frame, in the order of an epoch.
+def epoch_order(spec: ExperimentSpec, frames: FrameSet, seed: int, epoch: int) -> CropPlaces:
+    """Return the crops of an epoch in their order: one of every frame, or all fixed ones.
 
     Parameters
     ----------
+    spec
+        The experiment, which says which crops.
     frames
         The training block.
-    patch_size
-        Side of a crop in photosites.
     seed
         Seed of the run.
     epoch
         Number of the epoch, from 0.
-
-    Returns
-    -------
-    CropPlaces
-        As many crops as frames.
     """
     generator = epoch_generator(seed, epoch)
-    matches = [
-        [frame for frame in match if frame is not None]
+    matches = _matches(frames, generator)
+    if spec.patches == "random":
+        return _random_crops(spec, frames, matches, generator)
+    fixed = FixedPlaces(frames, spec.patches, spec.patch_size, spec.patches_per_frame)
+    places = [fixed.of(int(match[match >= 0][0])) for match in matches]
+    counts = np.array([len(some) for some in places])
+    match_of_pair = np.repeat(np.arange(len(matches)), counts)
+    shuffled = generator.permutation(len(match_of_pair))
+    shown = matches[match_of_pair[shuffled]]
+    return CropPlaces(
+        shown[shown >= 0],
+        np.repeat(np.concatenate(places)[shuffled], (shown >= 0).sum(axis=1), axis=0),
+    )
+
+
+def _matches(frames: FrameSet, generator: np.random.Generator) -> NDArray[np.int64]:
+    """Return frames of equal content side by side, shape (matches, classes), -1 where one lacks."""
+    rows = [
+        match
         for classes in _content_groups(frames)
-        for match in zip_longest(*(generator.permutation(members).tolist() for members in classes))
+        for match in zip_longest(
+            *(generator.permutation(members).tolist() for members in classes), fillvalue=-1
+        )
     ]
-    indices: list[int] = []
+    widest = max(map(len, rows))
+    return np.array([(*row, *[-1] * (widest - len(row))) for row in rows], np.int64)
+
+
+def _random_crops(
+    spec: ExperimentSpec,
+    frames: FrameSet,
+    matches: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> CropPlaces:
+    indices: list[NDArray[np.int64]] = []
     origins = []
     for number in generator.permutation(len(matches)):
-        match = matches[number]
-        origin = random_origins(generator, frames.frames[match[0]].visible, patch_size, 1)
-        indices += match
+        match = matches[number][matches[number] >= 0]
+        visible = frames.visible[int(match[0])]
+        origin = random_origins(generator, visible, spec.patch_size, 1)
+        indices.append(match)
         origins.append(np.repeat(origin, len(match), axis=0))
-    return CropPlaces(np.array(indices, np.int64), np.concatenate(origins))
+    return CropPlaces(np.concatenate(indices), np.concatenate(origins))
 
 
 def training_batches(
-    frames: FrameSet, patch_size: int, batch_size: int, steps: int, seed: int
+    spec: ExperimentSpec, frames: FrameSet, seed: int, start: int = 0
 ) -> Iterator[CropPlaces]:
     """Yield the crops of each step; epochs follow each other without a gap.
 
     Parameters
     ----------
+    spec
+        The experiment: crops, batch size and number of steps.
     frames
         The training block.
-    patch_size
-        Side of a crop in photosites.
-    batch_size
-        Crops per step.
-    steps
-        Number of steps.
     seed
         Seed of the run.
+    start
+        Number of the first step that is yielded, from 0; those before it take no time to speak of.
     """
-
-    def stream() -> Iterator[tuple[np.int64, NDArray[np.int64]]]:
-        for epoch in count():
-            order = epoch_order(frames, patch_size, seed, epoch)
-            yield from zip(order.indices, order.origins, strict=True)
-
-    crops = stream()
-    for _ in range(steps):
-        indices, origins = zip(*islice(crops, batch_size), strict=True)
-        yield CropPlaces(np.array(indices, np.int64), np.array(origins, np.int64))
+    epoch = 0
+    order = epoch_order(spec, frames, seed, epoch)
+    # every epoch has as many crops: the classes' frames are the same
+    epoch, position = divmod(start * spec.batch_size, len(order.indices))
+    if epoch:
+        order = epoch_order(spec, frames, seed, epoch)
+    for _ in range(start, spec.steps):
+        parts = []
+        missing = spec.batch_size
+        while missing:
+            part = order.part(slice(position, position + missing))
+            parts.append(part)
+            missing -= len(part.indices)
+            position += len(part.indices)
+            if position == len(order.indices):
+                epoch, position = epoch + 1, 0
+                order = epoch_order(spec, frames, seed, epoch)
+        yield CropPlaces(
+            np.concatenate([part.indices for part in parts]),
+            np.concatenate([part.origins for part in parts]),
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,8 @@ class Predictions:
 
     def save(self, path: Path) -> None:
         """Write an ``.npz`` file, complete or not at all."""
-        arrays = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        content = predictions_bytes(self)
+        write_atomically(path, lambda file: file.write(content))
 
     @classmethod
     def load(cls, path: Path) -> Predictions:
@@ -88,6 +89,15 @@ class Predictions:
                 return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
             except KeyError as error:
                 raise ExperimentError(f"{path}: no predictions ({error})") from error
+
+
+def predictions_bytes(predictions: Predictions) -> bytes:
+    """Return the bytes of an ``.npz`` file; equal predictions have equal bytes."""
+    arrays = {name: getattr(predictions, name) for name in predictions.__dataclass_fields__}
+    buffer = io.BytesIO()
+    # numpy dates every array of the file to 1980
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
 
 
 def confusion(

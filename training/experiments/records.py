@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -18,53 +17,54 @@ from datastore.assets import find_asset_ids, register_asset
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
-from datastore.datasets.items import Item
 from datastore.datasets.manifest import Manifest
-from datastore.tables import Dataset, Experiment, Prediction, Run
+from datastore.tables import (
+    Dataset,
+    Experiment,
+    Prediction,
+    Run,
+    RunExecution,
+    RunPredictions,
+)
 from training.code_version import code_version
 from training.experiments import runs as run_folders
-from training.experiments.evaluations import Coordinates
-from training.experiments.predictions import Predictions
+from training.experiments.execution import Execution
+from training.experiments.predictions import Predictions, predictions_bytes
+from training.experiments.preparing import Judged, PreparedFold
 from training.experiments.spec import ExperimentSpec
 from training.interventions import mask_variation
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The frames of one evaluation, in the order of the predictions."""
-
-    name: str
-    items: tuple[Item, ...]
-    masks: Mapping[str, Coordinates] | None
-    """Photosites that are inpainted, by the camera's serial."""
 
 
 def record_experiment(
     catalogue: Catalogue,
     spec: ExperimentSpec,
-    manifest: Manifest,
-    judged: Sequence[Judged],
-    train_sha256: str,
+    folds: Sequence[PreparedFold],
+    train_sha256s: Sequence[str],
     clock: CivilClock,
 ) -> tuple[int, str]:
     """Find or record the experiment; return its row number and its identifier.
 
-    The same specification, dataset, frames, masks and code are the same experiment.
+    The same specification, datasets, frames, masks and code are the same experiment.
     """
     version = code_version()
     specification = spec.model_dump(mode="json")
-    masks = {
-        one.name: {
-            serial: mask_variation(places).name for serial, places in (one.masks or {}).items()
-        }
-        for one in judged
-    }
     content = {
         "specification": specification,
-        "dataset": manifest.version,
-        "train": train_sha256,
-        "masks": masks,
-        "items": {one.name: [item.sha256 for item in one.items] for one in judged},
+        "folds": [
+            {
+                "dataset": fold.manifest.version,
+                "train": train,
+                "masks": {
+                    one.name: {
+                        serial: mask_variation(places).name
+                        for serial, places in (one.masks or {}).items()
+                    }
+                    for one in fold.judged
+                },
+                "items": {one.name: [item.sha256 for item in one.items] for one in fold.judged},
+            }
+            for fold, train in zip(folds, train_sha256s, strict=True)
+        ],
         "code_version": version,
     }
     identity = content_sha256(content)
@@ -73,9 +73,7 @@ def record_experiment(
         if found is None:
             found = Experiment(
                 name=spec.name,
-                dataset_id=session.scalars(
-                    select(Dataset.id).where(Dataset.version == manifest.version)
-                ).one(),
+                dataset_id=_dataset_id(session, folds[0].manifest),
                 specification=specification,
                 content_sha256=identity,
                 code_version=version,
@@ -84,6 +82,23 @@ def record_experiment(
             session.add(found)
             session.flush()
         return found.id, found.uuid
+
+
+def _dataset_id(session: Session, manifest: Manifest) -> int:
+    return session.scalars(select(Dataset.id).where(Dataset.version == manifest.version)).one()
+
+
+def recorded_execution(catalogue: Catalogue, experiment_id: int) -> Execution | None:
+    """Return by which means the recorded runs of an experiment were computed, if there are any."""
+    with catalogue.reading() as session:
+        document = session.scalar(
+            select(RunExecution.execution)
+            .join(Run, Run.id == RunExecution.run_id)
+            .where(Run.experiment_id == experiment_id)
+            .order_by(Run.ordinal)
+            .limit(1)
+        )
+    return None if document is None else Execution.from_json(document)
 
 
 def is_recorded(catalogue: Catalogue, experiment_id: int, number: int) -> bool:
@@ -101,13 +116,15 @@ def record_run(
     catalogue: Catalogue,
     experiment_id: int,
     run: run_folders.Run,
-    manifest: Manifest,
-    judged: Sequence[Judged],
+    fold: PreparedFold,
     predictions: Mapping[str, Predictions],
     clock: CivilClock,
 ) -> int:
     """Keep a run, its weights and what it said, in one transaction."""
     stored = catalogue.store.put_file(run.folder / "weights.safetensors")
+    said = {
+        name: catalogue.store.put_bytes(predictions_bytes(one)) for name, one in predictions.items()
+    }
     finished_at = clock.now()
     with catalogue.writing() as session:
         model = register_asset(session, stored, "model", finished_at)
@@ -115,7 +132,7 @@ def record_run(
             experiment_id=experiment_id,
             ordinal=run.number,
             seed=run.seed,
-            machine=_machine(),
+            machine=_machine(run.execution),
             training_history=[round(float(loss), 6) for loss in run.losses],
             model_asset_id=model.id,
             started_at=finished_at - timedelta(seconds=run.seconds),
@@ -123,12 +140,25 @@ def record_run(
         )
         session.add(row)
         session.flush()
-        for one in judged:
-            _add_predictions(session, row.id, one, predictions[one.name], manifest)
+        session.add(
+            RunExecution(
+                run_id=row.id,
+                dataset_id=_dataset_id(session, fold.manifest),
+                execution=run.execution.to_json(),
+                selected_step=run.selected_step,
+                validation_history=[list(look) for look in run.looks],
+            )
+        )
+        for one in fold.judged:
+            _add_predictions(session, row.id, one, predictions[one.name], fold.manifest)
+            asset = register_asset(session, said[one.name], "measurement", finished_at)
+            session.add(
+                RunPredictions(run_id=row.id, evaluation=one.name, predictions_asset_id=asset.id)
+            )
         audit.append(
             session,
             "run recorded",
-            {"run": row.uuid, "model": stored.sha256, "dataset": manifest.version},
+            {"run": row.uuid, "model": stored.sha256, "dataset": fold.manifest.version},
             finished_at,
         )
         return row.id
@@ -160,11 +190,11 @@ def _add_predictions(
     )
 
 
-def _machine() -> dict[str, Any]:
+def _machine(execution: Execution) -> dict[str, Any]:
     """Return what bit-identical repetition depends on."""
     return {
         "processor": platform.processor() or platform.machine(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
+        "threads": execution.threads,
     }

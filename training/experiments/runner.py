@@ -1,36 +1,32 @@
 """Runs an experiment of the catalogue: frames in, runs, predictions and saliency maps recorded.
 
 The training itself knows no catalogue; here its inputs are looked up and its results kept.
-Finished runs lie in a work folder until they are recorded, so that an interruption costs at most
-the run in hand.
+Finished runs lie in a work folder until they are recorded, and unfinished ones as far as they came,
+so that an interruption costs next to nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from datastore.canonical import content_sha256
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
-from datastore.datasets.items import Item
-from datastore.datasets.loading import load
-from datastore.datasets.manifest import Manifest
-from datastore.datasets.own_scenes import check_evaluation, swapped_items
 from training.code_version import code_version
-from training.experiments.errors import ExperimentError
-from training.experiments.evaluations import Coordinates, Evaluation, Mask
+from training.experiments.distributed import joined_processes
 from training.experiments.frame_set import FrameSet
-from training.experiments.masks import resolve_mask
-from training.experiments.records import Judged, is_recorded, record_experiment, record_run
-from training.experiments.runs import evaluate_run, train_runs
+from training.experiments.preparing import FrameSets, prepare_folds
+from training.experiments.records import (
+    is_recorded,
+    record_experiment,
+    record_run,
+    recorded_execution,
+)
+from training.experiments.runs import CHECKPOINT_S, Fold, RunFolder, evaluate_run
 from training.experiments.saliency_records import record_saliency
 from training.experiments.spec import ExperimentSpec
 from training.experiments.summary import ExperimentSummary, summarise
-from training.interventions import mask_variation
-from training.patches.cache import FrameCache
-
-OWN_BLOCKS = ("validation", "new-session", "new-scene", "clean")
 
 
 def run_experiment(
@@ -40,8 +36,12 @@ def run_experiment(
     work_folder: Path,
     clock: CivilClock,
     progress: Callable[[int, int], None] | None = None,
+    checkpoint_s: float = CHECKPOINT_S,
 ) -> ExperimentSummary:
     """Train what is not trained yet, judge it, and record everything.
+
+    Started by `torchrun`, all processes train together and the first of them records. Started
+    several times, each process takes the next run that no other one has.
 
     Parameters
     ----------
@@ -55,6 +55,8 @@ def run_experiment(
         Civil time of the records.
     progress
         Called with the training steps done and their total.
+    checkpoint_s
+        Seconds between two writings of an unfinished run's state.
 
     Returns
     -------
@@ -65,129 +67,80 @@ def run_experiment(
     ------
     ExperimentError
         If the dataset and the evaluations do not fit together.
+    TrainingError
+        If a frame, a run's folder or the training itself fails; what was done stays.
     """
-    manifest = load(catalogue, spec.dataset)
-    trained_mask = _masks(catalogue, spec.mask, manifest)
-    judged = _judged(catalogue, spec, manifest, trained_mask)
-    cache = FrameCache(work_folder / "frames")
-    frame_sets = _FrameSets(catalogue, cache, manifest.header.class_names)
-    train = frame_sets.of(Judged("train", manifest.block("train"), trained_mask))
-    classes = len(manifest.header.class_names)
-    experiment_id, identity = record_experiment(
-        catalogue, spec, manifest, judged, train.sha256(), clock
-    )
-    folder = work_folder / "runs" / _training_identity(spec, train, classes)[:32]
-    total = spec.runs * spec.steps
-    blocks: dict[str, FrameSet] = {}
-
-    def tell(number: int, step: int, _loss: float) -> None:
-        if progress is not None:
-            progress(number * spec.steps + step, total)
-
-    for run in train_runs(spec, train, classes, folder, tell):
-        if progress is not None:
-            progress((run.number + 1) * spec.steps, total)
-        if is_recorded(catalogue, experiment_id, run.number):
-            continue
-        # only now: an experiment whose runs are all recorded decodes nothing for them
-        blocks = blocks or {one.name: frame_sets.of(one) for one in judged}
-        predictions = evaluate_run(spec, run, classes, blocks)
-        run_id = record_run(catalogue, experiment_id, run, manifest, judged, predictions, clock)
-        network = run.network(spec, classes)
-        record_saliency(catalogue, run_id, spec, network, blocks["clean"], manifest, clock)
+    folds = prepare_folds(catalogue, spec)
+    class_names = folds[0].manifest.header.class_names
+    classes = len(class_names)
+    frame_sets = FrameSets(catalogue, work_folder / "frames", spec, class_names)
+    learned = [
+        Fold(
+            frame_sets.of(fold.train),
+            None
+            if spec.validation_every is None or fold.validation is None
+            else frame_sets.of(fold.validation),
+        )
+        for fold in folds
+    ]
+    with joined_processes() as processes:
+        experiment_id, identity = record_experiment(
+            catalogue, spec, folds, [one.train.sha256() for one in learned], clock
+        )
+        runs = RunFolder(
+            work_folder / "runs" / _training_identity(spec, learned, classes)[:32],
+            spec,
+            learned,
+            classes,
+            processes=processes,
+            recorded_execution=recorded_execution(catalogue, experiment_id),
+        )
+        tell = _step_counter(spec, progress)
+        blocks: dict[int, dict[str, FrameSet]] = {}
+        for run in runs.train(tell, checkpoint_s=checkpoint_s):
+            tell(run.number, spec.steps, 0.0)
+            if not processes.is_first or is_recorded(catalogue, experiment_id, run.number):
+                continue
+            number = run.number % len(folds)
+            fold = folds[number]
+            # only now: an experiment whose runs are all recorded decodes nothing for them
+            if number not in blocks:
+                blocks[number] = {one.name: frame_sets.of(one) for one in fold.judged}
+            predictions = evaluate_run(spec, run, classes, blocks[number])
+            run_id = record_run(catalogue, experiment_id, run, fold, predictions, clock)
+            record_saliency(
+                catalogue,
+                run_id,
+                run.execution.applied(spec),
+                run.network(spec, classes),
+                blocks[number]["clean"],
+                fold.manifest,
+                clock,
+            )
+        processes.wait()
     return summarise(catalogue, identity)
 
 
-class _FrameSets:
-    """Builds the frame sets of evaluations, each item decoded at most once."""
+def _step_counter(
+    spec: ExperimentSpec, progress: Callable[[int, int], None] | None
+) -> Callable[[int, int, float], None]:
+    """Return what counts the steps of all runs; those of other processes count when they end."""
+    done = dict.fromkeys(range(spec.runs), 0)
 
-    def __init__(self, catalogue: Catalogue, cache: FrameCache, class_names: Sequence[str]) -> None:
-        self._catalogue = catalogue
-        self._cache = cache
-        self._labels = {name: label for label, name in enumerate(class_names)}
+    def tell(number: int, step: int, _loss: float) -> None:
+        done[number] = step
+        if progress is not None:
+            progress(sum(done.values()), spec.runs * spec.steps)
 
-    def of(self, judged: Judged) -> FrameSet:
-        variations = {
-            serial: mask_variation(places) for serial, places in (judged.masks or {}).items()
-        }
-        return FrameSet.of(
-            [
-                self._cache.frame(
-                    item.sha256,
-                    self._catalogue.store.path(item.sha256),
-                    variations.get(item.camera.serial),
-                )
-                for item in judged.items
-            ],
-            [self._labels[item.class_name] for item in judged.items],
-            [item.session_unit for item in judged.items],
-            [item.scene_unit or "" for item in judged.items],
-            [item.camera.serial for item in judged.items],
-        )
+    return tell
 
 
-def _masks(
-    catalogue: Catalogue, mask: Mask | None, manifest: Manifest
-) -> dict[str, Coordinates] | None:
-    return None if mask is None else resolve_mask(catalogue, mask, manifest.header.cameras)
-
-
-def _judged(
-    catalogue: Catalogue,
-    spec: ExperimentSpec,
-    manifest: Manifest,
-    trained_mask: dict[str, Coordinates] | None,
-) -> tuple[Judged, ...]:
-    """Resolve the dataset's own blocks and the further evaluations, refusing leaks."""
-    parent = None
-    if manifest.header.parent is not None:
-        parent = load(catalogue, manifest.header.parent)
-    judged = [
-        Judged(block, manifest.block(block), trained_mask)
-        for block in OWN_BLOCKS
-        if manifest.block(block)
+def _training_identity(spec: ExperimentSpec, folds: list[Fold], classes: int) -> str:
+    facts = [
+        spec.training_sha256(),
+        [one.train.sha256() for one in folds],
+        [None if one.validation is None else one.validation.sha256() for one in folds],
+        classes,
+        code_version(),
     ]
-    for evaluation in spec.evaluations:
-        source = manifest if evaluation.dataset is None else load(catalogue, evaluation.dataset)
-        if source.header.class_names != manifest.header.class_names:
-            raise ExperimentError(
-                f"evaluation {evaluation.name}: dataset {source.header.name} has other classes"
-                f" than {manifest.header.name}"
-            )
-        items = _items(evaluation, source, manifest, parent)
-        if not items:
-            raise ExperimentError(f"evaluation {evaluation.name}: the block has no frames")
-        mask = evaluation.mask
-        places = trained_mask if mask is None else _masks(catalogue, mask, source)
-        judged.append(Judged(evaluation.name, items, places))
-    names = [one.name for one in judged]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise ExperimentError(f"two evaluations are called {repeated}")
-    if "clean" not in names:
-        raise ExperimentError(
-            f"experiment {spec.name}: nothing is judged on a clean block: dataset"
-            f" {manifest.header.name} has none, so add an evaluation called clean"
-        )
-    return tuple(judged)
-
-
-def _items(
-    evaluation: Evaluation, source: Manifest, manifest: Manifest, parent: Manifest | None
-) -> tuple[Item, ...]:
-    if evaluation.block == "swapped":
-        if parent is None:
-            raise ExperimentError(
-                f"evaluation {evaluation.name}: only a set drawn from a parent has its contents"
-                " swapped"
-            )
-        return tuple(swapped_items(manifest, parent))
-    items = source.block(evaluation.block)
-    if source.version != manifest.version:
-        check_evaluation(manifest, items)
-    return items
-
-
-def _training_identity(spec: ExperimentSpec, train: FrameSet, classes: int) -> str:
-    facts = [spec.training_sha256(), train.sha256(), classes, code_version()]
     return content_sha256(facts)

@@ -18,12 +18,12 @@ from datastore.datasets.items import CameraIdentity
 from datastore.datasets.manifest import Manifest
 from datastore.tables import SaliencyMap
 from training.defects.ledger_places import find_camera, ledger_places
+from training.experiments.crop_places import CropPlaces
 from training.experiments.errors import ExperimentError
 from training.experiments.frame_set import FrameSet
-from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
 from training.patches.places import grid_origins
-from training.saliency.cam import crop_maps
+from training.saliency.cam import crop_maps, has_activation_maps
 from training.saliency.maps import cells_over_sensor
 from training.saliency.measures import defect_saliency, mean_pairwise_correlation, pearson
 
@@ -43,16 +43,20 @@ def record_saliency(
 ) -> None:
     """Map the evidence for each frame's own class, mean per camera and class, and record it.
 
+    Networks that class activation maps are not defined for, such as AlexNet, are left out.
+
     The measures of a map are its correlation between scenes and with luminance, and how it treats
     the defects that the camera's newest ledger saw arise (absent where there is no ledger).
     """
+    if not has_activation_maps(network):
+        return
     cameras = {camera.serial: camera for camera in manifest.header.cameras}
     for serial in np.unique(frames.cameras).tolist():
         for label, class_name in enumerate(manifest.header.class_names):
             chosen = np.flatnonzero((frames.cameras == serial) & (frames.labels == label))
             if not len(chosen):
                 continue
-            maps, luminance, geometry = _image_maps(spec, network, _subset(frames, chosen), label)
+            maps, luminance, geometry = _image_maps(spec, network, frames.subset(chosen), label)
             mean_map = maps.mean(axis=0, dtype=np.float64).astype(np.float32)
             measures = _measures(maps, luminance, frames.scenes[chosen])
             with catalogue.reading() as session:
@@ -76,22 +80,13 @@ def record_saliency(
                 )
 
 
-def _subset(frames: FrameSet, chosen: NDArray[np.intp]) -> FrameSet:
-    return FrameSet(
-        tuple(frames.frames[index] for index in chosen),
-        frames.labels[chosen],
-        frames.sessions[chosen],
-        frames.scenes[chosen],
-        frames.cameras[chosen],
-    )
-
-
 def _image_maps(
     spec: ExperimentSpec, network: nn.Module, frames: FrameSet, label: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[str, Any]]:
     """Return each image's map in cells, its luminance in the same cells, and their geometry."""
     height, width = frames.frames[0].size
-    origins = grid_origins(frames.frames[0].visible, spec.patch_size)
+    top, left = frames.corner(0)
+    origins = grid_origins(frames.visible[0], spec.patch_size)
     down = len(np.unique(origins[:, 0]))
     across = len(origins) // down
     images = len(frames.frames)
@@ -112,14 +107,20 @@ def _image_maps(
     rows, columns = maps.shape[1] * cell, maps.shape[2] * cell
     luminance = np.stack(
         [
-            frame.pixels[row : row + rows, column : column + columns]
-            .reshape(rows // cell, cell, columns // cell, cell)
-            .mean(axis=(1, 3), dtype=np.float64)
+            frame.pixels[row - top : row - top + rows, column - left : column - left + columns]
+            .reshape(rows // cell, cell, columns // cell, cell, -1)
+            .mean(axis=(1, 3, 4), dtype=np.float64)
             .astype(np.float32)
             for frame in frames.frames
         ]
     )
-    geometry = {"row": row, "column": column, "cell": cell, "height": height, "width": width}
+    geometry = {
+        "row": row,
+        "column": column,
+        "cell": cell,
+        "height": height + top,
+        "width": width + left,
+    }
     return maps, luminance, geometry
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# further along than any epoch, whose keys have one number
+_STEPS = 2**32 - 1
+
 
 def run_seed(seed: int, run: int) -> int:
     """Return the seed of run number ``run`` (from 0); runs are independent of each other."""
@@ -15,3 +18,14 @@ def run_seed(seed: int, run: int) -> int:
 def epoch_generator(seed: int, epoch: int) -> np.random.Generator:
     """Return the generator of one epoch's order and crops."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(epoch,)))
+
+
+def step_generator(seed: int, step: int) -> np.random.Generator:
+    """Return the generator of one step's changes of its crops."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STEPS, 0, step)))
+
+
+def step_seed(seed: int, step: int, rank: int) -> int:
+    """Return the seed of what a network itself draws in a step, such as its dropout."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(_STEPS, 1, step, rank))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))

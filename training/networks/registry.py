@@ -7,8 +7,10 @@ from collections.abc import Callable
 from torch import nn
 
 from training.networks.errors import NetworkError
-from training.networks.names import NETWORK_NAMES, NetworkName
+from training.networks.fronts import FrontedNetwork, build_front
+from training.networks.names import NETWORK_NAMES, FrontName, NetworkName
 from training.networks.srnet import NANO_SRNET, SRNet
+from training.patches.inputs import InputName
 
 
 def _nano_srnet(input_channels: int, classes: int) -> nn.Module:
@@ -21,7 +23,14 @@ _BUILDERS: dict[NetworkName, Callable[[int, int], nn.Module]] = {
 }
 
 
-def build_network(name: str, input_channels: int, classes: int) -> nn.Module:
+def build_network(
+    name: str,
+    input_channels: int,
+    classes: int,
+    *,
+    front: FrontName = "none",
+    input_name: InputName = "raw-mosaic",
+) -> nn.Module:
     """Return a freshly initialised network; PyTorch's generator decides its weights.
 
     Parameters
@@ -32,15 +41,22 @@ def build_network(name: str, input_channels: int, classes: int) -> nn.Module:
         Channels of the input (1 for ``raw-mosaic``).
     classes
         Number of classes.
+    front
+        Content suppression in front of the network.
+    input_name
+        What the crops are; fronts work on photosites of one colour.
 
     Raises
     ------
     NetworkError
-        When no network has this name.
+        When no network or front has this name.
     """
+    suppression = build_front(front, input_name)
+    channels = input_channels * (1 if suppression is None else suppression.filters)
     for known, builder in _BUILDERS.items():
         if known == name:
-            return builder(input_channels, classes)
+            network = builder(channels, classes)
+            return network if suppression is None else FrontedNetwork(suppression, network)
     raise NetworkError(f"unknown network {name!r}: choose one of {', '.join(NETWORK_NAMES)}")
 
 

@@ -88,9 +88,6 @@ def open_patches(
             raise PatchError(f"dataset {header.name} has no items of a camera {serial}")
     if variations and header.role != "raw":
         raise PatchError(f"dataset {header.name} is of JPEG files: only mosaics have variations")
-    known = _Cameras(
-        catalogue, items, crop_offsets or {}, variations or {}, patches.kind == "defect-centred"
-    )
     return PatchSource(
         items,
         header.class_names,
@@ -98,10 +95,41 @@ def open_patches(
         input_name=input_name,
         cache=FrameCache(cache_folder, content_of(input_name), quota_bytes),
         path_of=catalogue.store.path,
-        sensors={camera: known.sensor(camera) for camera in cameras},
+        sensors=sensor_facts(
+            catalogue,
+            items,
+            crop_offsets=crop_offsets,
+            variations=variations,
+            needs_defects=patches.kind == "defect-centred",
+        ),
         transform=transform,
         seed=seed,
     )
+
+
+def sensor_facts(
+    catalogue: Catalogue,
+    items: Sequence[Item],
+    *,
+    crop_offsets: Mapping[str, Place] | None = None,
+    variations: Mapping[str, Variation] | None = None,
+    needs_defects: bool = False,
+) -> dict[CameraIdentity, SensorFacts]:
+    """Return what patches need to know of the cameras of items.
+
+    Parameters
+    ----------
+    catalogue
+        Holds the frames' files, the cameras' defect ledgers and sizes.
+    items
+        Items of a dataset, all of one role.
+    crop_offsets, variations
+        As for `open_patches`.
+    needs_defects
+        Whether patches are centred on defects.
+    """
+    known = _Cameras(catalogue, items, crop_offsets or {}, variations or {}, needs_defects)
+    return {camera: known.sensor(camera) for camera in {item.camera for item in items}}
 
 
 def _own_patches(header: Header) -> PatchSpec:

@@ -10,18 +10,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.errors import TrainingError
-from training.experiments.evaluate import EVALUATION_BATCH
+from training.experiments.computing import load_crops, on_device, prepare_computing
+from training.experiments.crop_places import CropPlaces
+from training.experiments.evaluate import evaluation_batch
 from training.experiments.frame_set import FrameSet
-from training.experiments.loop import load_crops
-from training.experiments.order import CropPlaces
 from training.experiments.spec import ExperimentSpec
-from training.threads import set_threads
 
 
 class SaliencyError(TrainingError):
     """A map was asked for that is not defined."""
 
     exit_code: ClassVar[int] = 2
+
+
+def has_activation_maps(network: nn.Module) -> bool:
+    """Tell whether class activation maps are defined for a network."""
+    try:
+        _split(network)
+    except SaliencyError:
+        return False
+    return True
 
 
 def _split(network: nn.Module) -> tuple[nn.Module, nn.Linear]:
@@ -62,7 +70,7 @@ def class_activation_maps(network: nn.Module, crops: Tensor) -> NDArray[np.float
     features, classifier = _split(network)
     with torch.inference_mode():
         maps = torch.einsum("ck,bkij->bcij", classifier.weight, features(crops))
-    result: NDArray[np.float32] = maps.float().contiguous().numpy()
+    result: NDArray[np.float32] = maps.float().contiguous().cpu().numpy()
     return result
 
 
@@ -98,11 +106,11 @@ def crop_maps(
     SaliencyError
         When CAM is not defined for the network.
     """
-    set_threads(spec.threads)
+    prepare_computing(spec)
     network.eval()
+    size = evaluation_batch(spec.patch_size)
     parts = []
-    for start in range(0, len(places.indices), EVALUATION_BATCH):
-        part = slice(start, start + EVALUATION_BATCH)
-        batch = CropPlaces(places.indices[part], places.origins[part])
-        parts.append(class_activation_maps(network, load_crops(spec, frames, batch))[:, of_class])
+    for start in range(0, len(places.indices), size):
+        crops = on_device(spec, load_crops(spec, frames, places.part(slice(start, start + size))))
+        parts.append(class_activation_maps(network, crops)[:, of_class])
     return np.concatenate(parts)
