@@ -7,6 +7,7 @@ several cameras and scenes, whose frames keep moving together with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -138,9 +139,89 @@ def session_permutation_test(
     for number, label in enumerate(classes):
         np.add.at(hits[:, number], session_of, (answers == label).mean(axis=0) / len(truth))
     codes = np.searchsorted(classes, session_labels)
+    return _against_chance(hits, codes, session_groups, alpha=alpha, samples=samples, seed=seed)
 
+
+@dataclass(frozen=True)
+class JudgedFrames:
+    """What one run said of the frames that it judged.
+
+    Attributes
+    ----------
+    labels, predicted
+        True and predicted class of each frame, shape (frames,).
+    sessions
+        Session of each frame, shape (frames,).
+    """
+
+    labels: ArrayLike
+    predicted: ArrayLike
+    sessions: ArrayLike
+
+
+def runs_permutation_test(
+    runs: Sequence[JudgedFrames], *, alpha: float = 0.05, samples: int = 9999, seed: int = 0
+) -> SessionTest:
+    """Test the mean accuracy of runs, which may have judged different frames, by sessions.
+
+    The statistic is the mean of the runs' accuracies. A relabelling gives every session one class,
+    in all runs that judged it; runs on the same frames give what `session_permutation_test` gives.
+
+    The test is exact where no judged session was learned from by any of the runs. Runs on folds
+    learn from sessions that others are judged on: their answers would have been others, had those
+    sessions had other classes, and the level holds approximately.
+
+    Parameters
+    ----------
+    runs
+        At least one.
+    alpha, samples, seed
+        As of `session_permutation_test`.
+
+    Raises
+    ------
+    StatisticsError
+        When there is no run or a run without frames, shapes differ, or a session has two classes.
+    """
+    truths = [np.asarray(run.labels) for run in runs]
+    answers = [np.asarray(run.predicted) for run in runs]
+    places = [np.asarray(run.sessions) for run in runs]
+    for truth, answer, place in zip(truths, answers, places, strict=True):
+        if not truth.shape == answer.shape == place.shape or truth.ndim != 1 or not len(truth):
+            raise StatisticsError(
+                f"labels {truth.shape}, predicted {answer.shape}, sessions {place.shape}: expected "
+                "one value per frame"
+            )
+    if not runs:
+        raise StatisticsError("there are no runs to test")
+    names, session_of = np.unique(np.concatenate(places), return_inverse=True)
+    session_labels = _constant_per_session("class", np.concatenate(truths), session_of, names)
+    classes = np.unique(session_labels)
+    weights = np.concatenate([np.full(len(one), 1 / (len(one) * len(runs))) for one in truths])
+    said = np.concatenate(answers)
+    hits = np.stack(
+        [np.bincount(session_of, weights * (said == one), len(names)) for one in classes], axis=1
+    )
+    codes = np.searchsorted(classes, session_labels)
+    groups = np.zeros(len(names), int)
+    return _against_chance(hits, codes, groups, alpha=alpha, samples=samples, seed=seed)
+
+
+def _against_chance(
+    hits: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    session_groups: NDArray[np.generic],
+    *,
+    alpha: float,
+    samples: int,
+    seed: int,
+) -> SessionTest:
+    """Compare accuracy with that of relabelled sessions.
+
+    ``hits[s, c]`` is what session s adds to the accuracy if it is called class c.
+    """
     relabelled = relabel_sessions(codes, session_groups, samples=samples, seed=seed)
-    rows = np.arange(len(names))
+    rows = np.arange(len(hits))
     chance = hits[rows, relabelled.codes].sum(axis=1)
     accuracy = float(hits[rows, codes].sum())
     # Equal sums of shares may differ in the last bits.

@@ -12,9 +12,11 @@ from scipy import stats
 from datastore.datasets.auditing.relabelling import relabelling_count
 from training.statistics import (
     Interval,
+    JudgedFrames,
     StatisticsError,
     bootstrap_interval,
     nadeau_bengio,
+    runs_permutation_test,
     session_permutation_test,
 )
 
@@ -198,3 +200,47 @@ def test_intervals_include_their_ends() -> None:
     interval = Interval(0.25, 0.75, 0.95)
     assert interval.contains(0.25) and interval.contains(0.75)
     assert not interval.contains(0.76)
+
+
+def test_runs_on_the_same_frames_are_tested_as_one_table() -> None:
+    generator = np.random.default_rng(8)
+    labels, sessions = _sessions(per_class=4, frames=6)
+    predicted = np.stack([_no_trace(generator, labels, sessions, 1.0) for _ in range(5)])
+    together = session_permutation_test(labels, predicted, sessions)
+    apart = runs_permutation_test([JudgedFrames(labels, one, sessions) for one in predicted])
+    assert apart.accuracy == pytest.approx(together.accuracy)
+    assert apart.p_value == together.p_value
+    assert apart.chance.low == pytest.approx(together.chance.low)
+    assert apart.relabellings == together.relabellings == 70
+
+
+def test_runs_on_other_frames_weigh_the_same() -> None:
+    """Independent truth: every order of the labels of all sessions, the runs' accuracies meaned."""
+    generator = np.random.default_rng(9)
+    session_labels = np.array([0, 1, 0, 1, 0, 1])
+    runs = []
+    for judged in ([0, 1, 2, 3], [2, 3, 4, 5], [0, 5]):
+        sessions = np.repeat(judged, generator.integers(2, 6, len(judged)))
+        runs.append((sessions, generator.integers(0, 2, len(sessions))))
+    test = runs_permutation_test(
+        [JudgedFrames(session_labels[sessions], said, sessions) for sessions, said in runs]
+    )
+
+    def mean_accuracy(classes: Labels) -> float:
+        return float(np.mean([(said == classes[sessions]).mean() for sessions, said in runs]))
+
+    everything = [mean_accuracy(np.array(order)) for order in permutations(session_labels)]
+    assert test.relabellings == 20
+    assert test.accuracy == pytest.approx(mean_accuracy(session_labels))
+    expected = np.mean(np.array(everything) >= mean_accuracy(session_labels) - 1e-9)
+    assert test.p_value == pytest.approx(expected)
+
+
+def test_runs_that_contradict_one_another_are_refused() -> None:
+    first = JudgedFrames([0, 1], [0, 1], ["a", "b"])
+    with pytest.raises(StatisticsError, match="session a: more than one class"):
+        runs_permutation_test([first, JudgedFrames([1, 1], [0, 1], ["a", "b"])])
+    with pytest.raises(StatisticsError, match="one value per frame"):
+        runs_permutation_test([first, JudgedFrames([1], [0, 1], ["a", "b"])])
+    with pytest.raises(StatisticsError, match="no runs"):
+        runs_permutation_test([])
