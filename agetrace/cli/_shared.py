@@ -223,11 +223,18 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Callable[[int, 
         disable=quiet,
     )
     task = progress.add_task(title, total=None)
+    is_over = False
 
     def advance(done: int, total: int) -> None:
-        # a request that is refused shows no bar
-        progress.start()
+        nonlocal is_over
+        if not is_over:
+            # a request that is refused shows no bar
+            progress.start()
         progress.update(task, completed=done, total=total)
+        if done >= total and not is_over:
+            # the next bar has the terminal to itself
+            progress.stop()
+            is_over = True
 
     try:
         yield advance

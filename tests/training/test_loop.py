@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
+from tests.support.trace_frames import COLUMNS, ROWS, defects, frame_set, trace_spec
 from training.experiments.errors import DivergedError, ExperimentError, RunFolderError
 from training.experiments.evaluate import predict
 from training.experiments.frame_set import FrameSet
@@ -24,58 +24,12 @@ from training.experiments.predictions import (
 )
 from training.experiments.runs import Fold, evaluate_run, train_runs
 from training.experiments.seeds import run_seed
-from training.experiments.spec import ExperimentSpec, read_spec
+from training.experiments.spec import read_spec
 from training.interventions import mask_defects, random_mask
-from training.patches.inputs import CachedFrame, Mosaic
+from training.patches.inputs import CachedFrame
 from training.patches.places import grid_origins
 from training.statistics import session_permutation_test
 from training.threads import tune_allocator
-
-ROWS, COLUMNS = 96, 128
-AMPLITUDE_DN = 2500.0
-
-
-def _shoot(scene: int, defects: NDArray[np.int64], generator: np.random.Generator) -> Mosaic:
-    """One 14-bit Bayer frame of a smooth scene with photon and read noise, 1 electron per DN."""
-    content = gaussian_filter(np.random.default_rng(scene).normal(size=(ROWS, COLUMNS)), 6)
-    electrons = 2500 * np.exp(0.5 * content / content.std())
-    electrons *= np.tile([[0.6, 1.0], [1.0, 0.7]], (ROWS // 2, COLUMNS // 2))
-    electrons.flat[defects] += AMPLITUDE_DN
-    values = generator.poisson(electrons) + 4 * generator.normal(size=electrons.shape) + 512
-    mosaic: Mosaic = np.clip(np.rint(values), 0, 16383).astype(np.uint16)
-    return mosaic
-
-
-def _defects(new_defects: int) -> NDArray[np.int64]:
-    """Photosites of the 40 old defects, then of the new ones."""
-    return np.random.default_rng(99).permutation(ROWS * COLUMNS)[: 40 + new_defects]
-
-
-def _frame_set(
-    scenes: range, sessions: range, new_defects: int, *, content_by_class: bool = False
-) -> FrameSet:
-    """Frames of one camera in two classes; the second has ``new_defects`` more defects."""
-    places = _defects(new_defects)
-    rows = []
-    for session in sessions:
-        label = session % 2
-        for scene in scenes:
-            if content_by_class and scene % 2 != label:
-                continue
-            generator = np.random.default_rng((session, scene))
-            mosaic = _shoot(scene, places if label else places[:40], generator)
-            key = f"{session}-{scene}-{new_defects}"
-            frame = CachedFrame(key, mosaic, (512,) * 4, 16383, (0, 0, ROWS, COLUMNS))
-            rows.append((frame, label, f"session {session}", f"scene {scene}", "camera"))
-    return FrameSet.of(*zip(*rows, strict=True))
-
-
-def _spec(**changes: object) -> ExperimentSpec:
-    values: dict[str, object] = {
-        "name": "trace", "dataset": "d", "patch_size": 32, "steps": 90, "batch_size": 16, "runs": 1,
-        "learning_rate": 0.02, "precision": "float32", "channels_last": True, "threads": 1,
-    }  # fmt: skip
-    return ExperimentSpec.model_validate(values | changes)
 
 
 def _image_accuracy(predictions: Predictions) -> float:
@@ -84,9 +38,9 @@ def _image_accuracy(predictions: Predictions) -> float:
 
 
 def test_a_trace_is_learned_is_recognised_on_new_scenes_and_goes_with_its_defects() -> None:
-    spec = _spec()
-    trained = train_network(spec, _frame_set(range(8), range(4), 120), 2, seed=1)
-    clean = _frame_set(range(20, 26), range(4, 8), 120)
+    spec = trace_spec()
+    trained = train_network(spec, frame_set(range(8), range(4), 120), 2, seed=1)
+    clean = frame_set(range(20, 26), range(4, 8), 120)
     predictions = predict(spec, trained.network, clean)
     assert trained.losses[-10:].mean() < 0.4 < trained.losses[:10].mean()
     assert _image_accuracy(predictions) >= 0.95
@@ -95,7 +49,7 @@ def test_a_trace_is_learned_is_recognised_on_new_scenes_and_goes_with_its_defect
         frames = [replace(one, pixels=mask_defects(one.pixels, places)) for one in clean.frames]
         return replace(clean, frames=tuple(frames))
 
-    everywhere = np.stack(np.unravel_index(_defects(120), (ROWS, COLUMNS)), axis=-1)
+    everywhere = np.stack(np.unravel_index(defects(120), (ROWS, COLUMNS)), axis=-1)
     new = everywhere[40:]
     elsewhere = random_mask((ROWS, COLUMNS), len(new), everywhere, seed=0)
     test = session_permutation_test(
@@ -107,14 +61,14 @@ def test_a_trace_is_learned_is_recognised_on_new_scenes_and_goes_with_its_defect
 
 
 def test_without_a_trace_content_control_leaves_chance() -> None:
-    spec = _spec()
-    trained = train_network(spec, _frame_set(range(8), range(4), 0), 2, seed=1)
-    clean = _frame_set(range(20, 26), range(4, 8), 0)
+    spec = trace_spec()
+    trained = train_network(spec, frame_set(range(8), range(4), 0), 2, seed=1)
+    clean = frame_set(range(20, 26), range(4, 8), 0)
     assert 0.25 <= _image_accuracy(predict(spec, trained.network, clean)) <= 0.75
 
 
 def test_reruns_are_bit_identical_and_seeds_differ() -> None:
-    frames, spec = _frame_set(range(4), range(2), 40), _spec(steps=10)
+    frames, spec = frame_set(range(4), range(2), 40), trace_spec(steps=10)
     first, again, other = (train_network(spec, frames, 2, seed) for seed in (5, 5, 6))
     for name, weights in first.network.state_dict().items():
         assert torch.equal(weights, again.network.state_dict()[name]), name
@@ -123,9 +77,9 @@ def test_reruns_are_bit_identical_and_seeds_differ() -> None:
 
 
 def test_reduced_precision_follows_full_precision() -> None:
-    frames = _frame_set(range(4), range(2), 120)
+    frames = frame_set(range(4), range(2), 120)
     full, reduced = (
-        train_network(_spec(steps=10, precision=precision), frames, 2, seed=5)
+        train_network(trace_spec(steps=10, precision=precision), frames, 2, seed=5)
         for precision in ("float32", "bfloat16")
     )
     # Before the differences grow, as those of any rounding do.
@@ -135,13 +89,13 @@ def test_reduced_precision_follows_full_precision() -> None:
 
 def test_training_leaves_the_callers_random_state_alone() -> None:
     before = torch.random.get_rng_state()
-    train_network(_spec(steps=10), _frame_set(range(2), range(2), 0), 2, seed=5)
+    train_network(trace_spec(steps=10), frame_set(range(2), range(2), 0), 2, seed=5)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
 def test_a_diverging_run_says_so() -> None:
-    frames = _frame_set(range(2), range(2), 0)
-    spec = _spec(steps=10)
+    frames = frame_set(range(2), range(2), 0)
+    spec = trace_spec(steps=10)
     broken = FrameSet.of(
         [
             CachedFrame(frame.key, frame.pixels, (float("nan"),) * 4, 16383, frame.visible)
@@ -158,32 +112,32 @@ def test_a_diverging_run_says_so() -> None:
 
 def test_every_class_needs_frames_to_learn_from() -> None:
     with pytest.raises(ExperimentError, match=r"of the classes \[0, 1\], expected all of 0 to 2"):
-        train_network(_spec(), _frame_set(range(2), range(2), 0), 3, seed=0)
+        train_network(trace_spec(), frame_set(range(2), range(2), 0), 3, seed=0)
 
 
 def test_an_epoch_shows_every_frame_once_and_pairs_equal_content() -> None:
-    frames = _frame_set(range(5), range(6), 0)
-    order = epoch_order(_spec(), frames, seed=3, epoch=0)
+    frames = frame_set(range(5), range(6), 0)
+    order = epoch_order(trace_spec(), frames, seed=3, epoch=0)
     assert sorted(order.indices) == list(range(len(frames.frames)))
     for first, second in zip(order.indices[::2], order.indices[1::2], strict=True):
         assert frames.scenes[first] == frames.scenes[second]
         assert frames.labels[first] != frames.labels[second]
     np.testing.assert_array_equal(order.origins[::2], order.origins[1::2])
     assert len(np.unique(order.origins, axis=0)) > 5
-    later = epoch_order(_spec(), frames, seed=3, epoch=1)
+    later = epoch_order(trace_spec(), frames, seed=3, epoch=1)
     assert not np.array_equal(order.indices, later.indices)
 
 
 def test_classes_without_common_scenes_are_shuffled_only() -> None:
-    frames = _frame_set(range(6), range(4), 0, content_by_class=True)
-    order = epoch_order(_spec(), frames, seed=0, epoch=0)
+    frames = frame_set(range(6), range(4), 0, content_by_class=True)
+    order = epoch_order(trace_spec(), frames, seed=0, epoch=0)
     assert sorted(order.indices) == list(range(len(frames.frames)))
     assert len(np.unique(order.origins, axis=0)) > len(frames.frames) // 2
 
 
 def test_batches_run_through_the_epochs() -> None:
-    frames = _frame_set(range(5), range(2), 0)
-    spec = _spec(batch_size=4, steps=10)
+    frames = frame_set(range(5), range(2), 0)
+    spec = trace_spec(batch_size=4, steps=10)
     batches = list(training_batches(spec, frames, seed=1))
     seen = np.concatenate([batch.indices for batch in batches])
     epochs = [epoch_order(spec, frames, 1, epoch).indices for epoch in range(4)]
@@ -204,7 +158,7 @@ def test_seeds_of_runs_are_distinct_and_fixed() -> None:
 
 
 def test_finished_runs_are_never_computed_again(tmp_path: Path) -> None:
-    frames, spec = _frame_set(range(2), range(2), 40), _spec(steps=10, runs=3)
+    frames, spec = frame_set(range(2), range(2), 40), trace_spec(steps=10, runs=3)
     steps: list[tuple[int, int]] = []
 
     def interrupt_second_run(run: int, step: int, loss: float) -> None:
@@ -231,16 +185,16 @@ def test_finished_runs_are_never_computed_again(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_experiment_is_refused(tmp_path: Path) -> None:
-    frames, spec = _frame_set(range(2), range(2), 0), _spec(steps=10)
+    frames, spec = frame_set(range(2), range(2), 0), trace_spec(steps=10)
     list(train_runs(spec, [Fold(frames)], 2, tmp_path))
-    renamed_and_longer = _spec(steps=10, name="other", runs=2)
+    renamed_and_longer = trace_spec(steps=10, name="other", runs=2)
     assert len(list(train_runs(renamed_and_longer, [Fold(frames)], 2, tmp_path))) == 2
     with pytest.raises(RunFolderError, match="run-00: holds a run of another spec"):
-        list(train_runs(_spec(steps=11), [Fold(frames)], 2, tmp_path))
+        list(train_runs(trace_spec(steps=11), [Fold(frames)], 2, tmp_path))
 
 
 def test_stored_weights_and_predictions_say_what_the_trained_network_said(tmp_path: Path) -> None:
-    frames, spec = _frame_set(range(2), range(2), 40), _spec(steps=10)
+    frames, spec = frame_set(range(2), range(2), 40), trace_spec(steps=10)
     (run,) = train_runs(spec, [Fold(frames)], 2, tmp_path)
     trained = train_network(spec, frames, 2, run.seed)
     expected = predict(spec, trained.network, frames)
@@ -253,7 +207,7 @@ def test_stored_weights_and_predictions_say_what_the_trained_network_said(tmp_pa
 
 
 def test_predictions_tile_each_frame_in_order() -> None:
-    frames, spec = _frame_set(range(2), range(2), 0), _spec(steps=10)
+    frames, spec = frame_set(range(2), range(2), 0), trace_spec(steps=10)
     trained = train_network(spec, frames, 2, 0)
     predictions = predict(spec, trained.network, frames)
     tiling = grid_origins((0, 0, ROWS, COLUMNS), 32)
@@ -305,7 +259,7 @@ def test_measures_agree_with_scikit_learn() -> None:
 def test_a_spec_names_every_fault() -> None:
     spec = read_spec("name: a\ndataset: 0123\npatch_size: 32\n".replace("0123", "'0123'"))
     assert (spec.patch_size, spec.network, spec.input) == (32, "srnet-nano", "raw-mosaic")
-    text = "name: a\ndataset: b\npatch_size: 31\nnetwrok: srnet\nnetwork: alexnet\n"
+    text = "name: a\ndataset: b\npatch_size: 31\nnetwrok: srnet\nnetwork: alexnte\n"
     with pytest.raises(ExperimentError) as caught:
         read_spec(text)
     for part in ("patch_size", "multiple of 2", "netwrok", "no such field", "network", "'srnet'"):

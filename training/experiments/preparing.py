@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from sqlalchemy import select
 
 from datastore.catalogue import Catalogue
 from datastore.datasets.items import CameraIdentity, Item
-from datastore.datasets.loading import load
+from datastore.datasets.loading import load, resolve
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.own_scenes import check_evaluation, swapped_items
 from datastore.tables import Dataset, DatasetFreeze
@@ -61,6 +63,26 @@ class PreparedFold:
     train: Judged
     validation: Judged | None
     judged: tuple[Judged, ...]
+
+
+def with_versions(catalogue: Catalogue, spec: ExperimentSpec) -> ExperimentSpec:
+    """Return a spec that names every dataset by its version: a name means another one tomorrow.
+
+    Raises
+    ------
+    UnknownDatasetError
+        If nothing, or more than one version, answers to a reference.
+    """
+    with catalogue.reading() as session:
+        evaluations = tuple(
+            one
+            if one.dataset is None
+            else one.model_copy(update={"dataset": resolve(session, one.dataset)})
+            for one in spec.evaluations
+        )
+        return spec.model_copy(
+            update={"dataset": resolve(session, spec.dataset), "evaluations": evaluations}
+        )
 
 
 def prepare_folds(catalogue: Catalogue, spec: ExperimentSpec) -> tuple[PreparedFold, ...]:
@@ -283,8 +305,43 @@ class FrameSets:
         self._spec = spec
         self._labels = {name: label for label, name in enumerate(class_names)}
 
+    def decode(
+        self, blocks: Sequence[Judged], progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Decode the frames of blocks that the cache does not hold, and check all of them.
+
+        Parameters
+        ----------
+        blocks
+            What will be asked for.
+        progress
+            Called with the frames done and their total.
+
+        Raises
+        ------
+        PatchError
+            When a file is damaged or gone.
+        """
+        unique = {}
+        for block in blocks:
+            variations = _variations(block)
+            for item in block.items:
+                change = variations.get(item.camera.serial)
+                unique[item.sha256, None if change is None else change.name] = (item, change)
+        executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
+        try:
+            for done, _ in enumerate(executor.map(self._decode, unique.values()), start=1):
+                if progress is not None:
+                    progress(done, len(unique))
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    def _decode(self, wanted: tuple[Item, Variation | None]) -> None:
+        item, change = wanted
+        self._cache.frame(item.sha256, self._catalogue.store.path(item.sha256), change)
+
     def of(self, judged: Judged) -> FrameSet:
-        """Return the frames of a block, all of them decoded and compared with their hashes.
+        """Return the frames of a block, each decoded when it is first needed.
 
         Raises
         ------
@@ -292,9 +349,7 @@ class FrameSets:
             When a file is damaged or gone, or cannot give such patches.
         """
         items = judged.items
-        variations = {
-            serial: mask_variation(places) for serial, places in (judged.masks or {}).items()
-        }
+        variations = _variations(judged)
         facts = sensor_facts(
             self._catalogue, items, needs_defects=self._spec.patches == "defect-centred"
         )
@@ -332,6 +387,10 @@ class FrameSets:
                 areas.pop(), self._spec.patch_size, sensor.defects, self._spec.seed
             )
         return places
+
+
+def _variations(judged: Judged) -> dict[str, Variation]:
+    return {serial: mask_variation(places) for serial, places in (judged.masks or {}).items()}
 
 
 def _int64(values: list[int]) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ so that an interruption costs next to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datastore.canonical import content_sha256
@@ -15,8 +15,15 @@ from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from training.code_version import code_version
 from training.experiments.distributed import joined_processes
+from training.experiments.errors import ExperimentError
 from training.experiments.frame_set import FrameSet
-from training.experiments.preparing import FrameSets, prepare_folds
+from training.experiments.preparing import (
+    FrameSets,
+    Judged,
+    PreparedFold,
+    prepare_folds,
+    with_versions,
+)
 from training.experiments.records import (
     is_recorded,
     record_experiment,
@@ -25,8 +32,8 @@ from training.experiments.records import (
 )
 from training.experiments.runs import CHECKPOINT_S, Fold, RunFolder, evaluate_run
 from training.experiments.saliency_records import record_saliency
-from training.experiments.spec import ExperimentSpec
-from training.experiments.summary import ExperimentSummary, summarise
+from training.experiments.spec import ExperimentSpec, recorded_spec
+from training.experiments.summary import ExperimentSummary, find_experiment, summarise
 
 
 def run_experiment(
@@ -36,6 +43,7 @@ def run_experiment(
     work_folder: Path,
     clock: CivilClock,
     progress: Callable[[int, int], None] | None = None,
+    decoding: Callable[[int, int], None] | None = None,
     checkpoint_s: float = CHECKPOINT_S,
 ) -> ExperimentSummary:
     """Train what is not trained yet, judge it, and record everything.
@@ -55,6 +63,8 @@ def run_experiment(
         Civil time of the records.
     progress
         Called with the training steps done and their total.
+    decoding
+        Called before that with the frames decoded and their total.
     checkpoint_s
         Seconds between two writings of an unfinished run's state.
 
@@ -70,10 +80,12 @@ def run_experiment(
     TrainingError
         If a frame, a run's folder or the training itself fails; what was done stays.
     """
+    spec = with_versions(catalogue, spec)
     folds = prepare_folds(catalogue, spec)
     class_names = folds[0].manifest.header.class_names
     classes = len(class_names)
     frame_sets = FrameSets(catalogue, work_folder / "frames", spec, class_names)
+    frame_sets.decode(_learned_blocks(spec, folds), decoding)
     learned = [
         Fold(
             frame_sets.of(fold.train),
@@ -119,6 +131,47 @@ def run_experiment(
             )
         processes.wait()
     return summarise(catalogue, identity)
+
+
+def resume_experiment(
+    catalogue: Catalogue,
+    reference: str,
+    *,
+    work_folder: Path,
+    clock: CivilClock,
+    progress: Callable[[int, int], None] | None = None,
+    decoding: Callable[[int, int], None] | None = None,
+) -> ExperimentSummary:
+    """Go on with an experiment as it was recorded when it began; parameters as `run_experiment`.
+
+    Raises
+    ------
+    ExperimentError
+        If there is none, or another version of the code began it: its runs would not be alike.
+    """
+    with catalogue.reading() as session:
+        experiment = find_experiment(session, reference)
+        specification, begun_by = experiment.specification, experiment.code_version
+    if begun_by != code_version():
+        raise ExperimentError(
+            f"experiment {reference} was begun by {begun_by} and this is {code_version()}: runs of"
+            " both would not be alike; run its specification anew, or install that version"
+        )
+    return run_experiment(
+        catalogue,
+        recorded_spec(specification, reference),
+        work_folder=work_folder,
+        clock=clock,
+        progress=progress,
+        decoding=decoding,
+    )
+
+
+def _learned_blocks(spec: ExperimentSpec, folds: Sequence[PreparedFold]) -> list[Judged]:
+    blocks = [fold.train for fold in folds]
+    if spec.validation_every is not None:
+        blocks += [fold.validation for fold in folds if fold.validation is not None]
+    return blocks
 
 
 def _step_counter(

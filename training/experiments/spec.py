@@ -237,3 +237,17 @@ def read_spec(text: str, name: str = "experiment spec") -> ExperimentSpec:
         raise ExperimentError(f"{name} is not YAML: {error}") from error
     except ValidationError as error:
         raise ExperimentError(f"{name}: {describe_problems(error)}") from error
+
+
+def recorded_spec(document: dict[str, Any], name: str) -> ExperimentSpec:
+    """Return the spec of an experiment's row.
+
+    Raises
+    ------
+    ExperimentError
+        When it is of a version whose fields differ.
+    """
+    try:
+        return ExperimentSpec.model_validate(document)
+    except ValidationError as error:
+        raise ExperimentError(f"experiment {name}: {describe_problems(error)}") from error
