@@ -200,7 +200,11 @@ def runs_permutation_test(
     weights = np.concatenate([np.full(len(one), 1 / (len(one) * len(runs))) for one in truths])
     said = np.concatenate(answers)
     hits = np.stack(
-        [np.bincount(session_of, weights * (said == one), len(names)) for one in classes], axis=1
+        [
+            np.bincount(session_of, weights * (said == one), len(names)).astype(float)
+            for one in classes
+        ],
+        axis=1,
     )
     codes = np.searchsorted(classes, session_labels)
     groups = np.zeros(len(names), int)
@@ -340,7 +344,12 @@ class PairedComparison:
 
 
 def nadeau_bengio(
-    differences: ArrayLike, train_size: int, test_size: int, confidence: float = 0.95
+    differences: ArrayLike,
+    train_size: int,
+    test_size: int,
+    confidence: float = 0.95,
+    *,
+    smallest_variance: float = 0.0,
 ) -> PairedComparison:
     """Compare two models over runs whose training and test sets overlap.
 
@@ -356,6 +365,9 @@ def nadeau_bengio(
         Sizes of the sets of one run, in units of inference (sessions).
     confidence
         Coverage aimed at.
+    smallest_variance
+        Variance of the differences that rounding alone gives, such as that of accuracies in steps
+        of one image: differences that happen to be equal do not make the mean certain.
 
     Raises
     ------
@@ -369,7 +381,8 @@ def nadeau_bengio(
             "and no empty set"
         )
     mean = float(values.mean())
-    error = float(np.sqrt((1 / len(values) + test_size / train_size) * values.var(ddof=1)))
+    variance = max(float(values.var(ddof=1)), smallest_variance)
+    error = float(np.sqrt((1 / len(values) + test_size / train_size) * variance))
     freedom = len(values) - 1
     reach = float(stats.t.ppf((1 + confidence) / 2, freedom)) * error
     if error == 0:
