@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-NetworkName = Literal["srnet", "srnet-nano"]
+NetworkName = Literal["srnet", "srnet-nano", "alexnet", "googlenet", "residual", "five-crop"]
 
 NETWORK_NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
 

@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 from torch import nn
 
+from training.networks.alexnet import AlexNet
 from training.networks.errors import NetworkError
+from training.networks.five_crop import FiveCropNetwork
 from training.networks.fronts import FrontedNetwork, build_front
+from training.networks.googlenet import GoogLeNet
 from training.networks.names import NETWORK_NAMES, FrontName, NetworkName
+from training.networks.residual import ResidualNetwork
 from training.networks.srnet import NANO_SRNET, SRNet
 from training.patches.inputs import InputName
 
@@ -20,6 +24,10 @@ def _nano_srnet(input_channels: int, classes: int) -> nn.Module:
 _BUILDERS: dict[NetworkName, Callable[[int, int], nn.Module]] = {
     "srnet": SRNet,
     "srnet-nano": _nano_srnet,
+    "alexnet": AlexNet,
+    "googlenet": GoogLeNet,
+    "residual": ResidualNetwork,
+    "five-crop": FiveCropNetwork,
 }
 
 

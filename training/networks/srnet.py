@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.networks.errors import NetworkError
+from training.networks.requests import check_crop_size, check_request
 
 BATCH_NORM_MOMENTUM = 0.1
 """PyTorch's momentum for the batch-norm decay 0.9 of the original."""
@@ -134,11 +133,7 @@ class SRNet(nn.Module):
 
     def __init__(self, input_channels: int, classes: int, widths: SRNetWidths = SRNET) -> None:
         super().__init__()
-        if input_channels < 1 or classes < 2:
-            raise NetworkError(
-                f"input_channels={input_channels}, classes={classes}: a network needs at least "
-                "one input channel and two classes"
-            )
+        check_request(input_channels, classes)
         self.size_multiple = 2 ** len(widths.pooled)
         layers: list[nn.Module] = []
         channels = input_channels
@@ -183,17 +178,3 @@ class SRNet(nn.Module):
         check_crop_size(crops.shape[-2:], self.size_multiple)
         # A mean over the axes has a deterministic backward pass on CUDA; AdaptiveAvgPool2d has not.
         return cast(Tensor, self.classifier(self.features(crops).mean(dim=(2, 3))))
-
-
-def check_crop_size(size: Sequence[int], multiple: int) -> None:
-    """Refuse crops (rows, columns) that are not multiples of ``multiple`` photosites.
-
-    Raises
-    ------
-    NetworkError
-        When one of the sides is not a positive multiple.
-    """
-    if any(side < multiple or side % multiple for side in size):
-        raise NetworkError(
-            f"crop of {size[0]}x{size[1]}: choose a patch size that is a multiple of {multiple}"
-        )
