@@ -21,9 +21,11 @@ from agetrace.cli import (
     home,
     imports,
     job,
+    model,
     occurrence,
     plan,
     recipe,
+    retrain,
     scene,
     schedule,
     session,
@@ -71,6 +73,7 @@ def root(
 app.command("init")(home.init)
 app.command("evidence")(evidence.evidence)
 app.command("demo")(demo.demo)
+app.command("retrain")(retrain.retrain)
 app.add_typer(shots.app, name="shots")
 app.add_typer(catalogue.app, name="catalogue")
 app.add_typer(fixture.app, name="fixture")
@@ -89,5 +92,6 @@ app.add_typer(dataset.app, name="dataset")
 app.add_typer(export.app, name="export")
 app.add_typer(defects.app, name="defects")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(model.app, name="model")
 app.add_typer(job.app, name="job")
 app.add_typer(store.app, name="store")

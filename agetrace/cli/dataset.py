@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agetrace.cli._pixels import WithoutPixels, pixels_of
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
@@ -18,24 +19,12 @@ from agetrace.cli._shared import (
 )
 
 if TYPE_CHECKING:
-    from agetrace.settings import Home
-    from datastore.catalogue import Catalogue
-    from datastore.datasets.audited import PixelFeatures
-    from datastore.datasets.auditing.facts import BaselineFeatures
-    from datastore.datasets.manifest import Manifest
+    pass
 
 app = typer.Typer(no_args_is_help=True, help="Plan, audit, freeze and compare datasets.")
 
 Reference = Annotated[str, typer.Argument(help="Version, unique start of it, or name.")]
 Specification = Annotated[Path, typer.Argument(help="YAML specification of the dataset.")]
-WithoutPixels = Annotated[
-    bool,
-    typer.Option(
-        "--without-pixels",
-        help="Leave out the baselines that decode every frame; the audit says that they did not"
-        " run.",
-    ),
-]
 
 
 @app.command("spec-check")
@@ -99,7 +88,7 @@ def audit(
                 catalogue,
                 manifest,
                 HostClock().now(),
-                pixels=_pixels(home, catalogue, without_pixels, quiet=as_json),
+                pixels=pixels_of(home, catalogue, without_pixels, quiet=as_json),
                 progress=advance,
             )
     if html is not None:
@@ -140,7 +129,7 @@ def freeze(
 
     spec = parse_spec(read_text(specification), str(specification))
     with catalogue_of(context) as (home, catalogue):
-        pixels = _pixels(home, catalogue, without_pixels, quiet=as_json)
+        pixels = pixels_of(home, catalogue, without_pixels, quiet=as_json)
         now = HostClock().now()
         with progress_bar("audit", quiet=as_json) as advance:
             if is_family(spec):
@@ -157,23 +146,6 @@ def freeze(
             print_json(frozen.to_json())
         else:
             say(frozen.to_text())
-
-
-def _pixels(
-    home: Home, catalogue: Catalogue, is_without: bool, *, quiet: bool
-) -> PixelFeatures | None:
-    """Return how to get what the pixel baselines see; None where they are not wanted."""
-    if is_without:
-        return None
-
-    def features(manifest: Manifest) -> list[BaselineFeatures]:
-        from training.baselines import GridCache, pixel_features
-
-        cache = GridCache(home.work_root / "baselines", report=say)
-        with progress_bar("pixel baselines", quiet=quiet) as advance:
-            return list(pixel_features(catalogue, manifest.items, cache=cache, progress=advance))
-
-    return features
 
 
 @app.command("list")

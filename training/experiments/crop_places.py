@@ -91,6 +91,21 @@ class FixedPlaces:
         return _limited(tiling(visible, self._patch_size), self._limit)
 
 
+def require_places(spec: ExperimentSpec, frames: FrameSet) -> None:
+    """Refuse frames that cannot give a spec's crops.
+
+    Raises
+    ------
+    PatchError
+        When a patch does not fit.
+    ExperimentError
+        When the places of a camera's defects are not known.
+    """
+    fixed = FixedPlaces(frames, spec.patches, spec.patch_size, spec.patches_per_frame)
+    for index in range(len(frames.labels)):
+        fixed.of(index)
+
+
 def evaluation_places(spec: ExperimentSpec, frames: FrameSet) -> CropPlaces:
     """Return the crops that frames are judged by, frame by frame.
 

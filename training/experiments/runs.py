@@ -21,6 +21,7 @@ from torch import nn
 
 from training.experiments.checkpoints import CheckpointFile, Look, network_tensors
 from training.experiments.computing import new_network
+from training.experiments.crop_places import require_places
 from training.experiments.distributed import ALONE, Processes
 from training.experiments.errors import RunFolderError
 from training.experiments.evaluate import predict
@@ -139,6 +140,8 @@ class RunFolder:
         checkpoint_s: float = CHECKPOINT_S,
     ) -> Iterator[Run]:
         """Yield the runs, training those that are not finished; see `train_runs`."""
+        for fold in self._folds:
+            require_places(self._spec, fold.train)
         execution = self._execution()
         waiting = list(range(self._spec.runs))
         while waiting:

@@ -1,0 +1,1 @@
+"""Periodic retraining: policies, the registry of models, and what a closed timeslot calls for."""
