@@ -166,7 +166,7 @@ def test_alexnet_is_the_published_one() -> None:
 def test_googlenet_is_the_published_one() -> None:
     assert parameter_count(GoogLeNet(3, 1000)) == 6_624_904
     assert parameter_count(GoogLeNet(3, 1000, auxiliary_heads=True)) == 13_004_888
-    network = GoogLeNet(3, 3).eval()
+    network = GoogLeNet(3, 3, auxiliary_heads=True).eval()
     _fill(network)
     with torch.inference_mode():
         for side, scores in GOOGLENET_SCORES.items():
