@@ -1,7 +1,8 @@
 """Content suppression in front of a network: filters that leave residuals; knows no data.
 
-Fixed filters compute in float32 whatever the network around them does. In reduced precision their
-weights no longer cancel, and what they leave would tell a flat area's brightness.
+Fronts compute in float32 whatever the network around them does. In reduced precision weights no
+longer cancel, and what they leave would tell a flat area's brightness. Beyond the border a plane
+goes on as its own reflection, so that a flat area's border is flat too.
 
 On a mosaic every filter works on photosites of one colour: the four places of the colour cell are
 taken apart before it and put together after it.
@@ -17,11 +18,12 @@ from torch.nn import functional
 
 from training.networks.errors import NetworkError
 from training.networks.names import FRONT_NAMES, FrontName
+from training.networks.requests import check_crop_size
 from training.patches.inputs import InputName
 
 CONSTRAINED_FILTERS = 3
 CONSTRAINED_SIZE = 5
-_LEAST_SUM = 1e-6
+_LEAST_SUM = 0.1
 
 # Fridrich and Kodovsky 2012, "Rich Models for Steganalysis of Digital Images": KV and, for `srm`,
 # KV beside the square 3 x 3 and the second-order line. Integers are exact in every precision.
@@ -70,11 +72,24 @@ def reflected(planes: Tensor, reach: int) -> Tensor:
     for axis in (-2, -1):
         length = planes.shape[axis]
         if length <= reach:
-            raise NetworkError(f"crop of {length} values a side: too small for this front")
+            raise NetworkError(
+                f"a front that sees {reach} values far needs crops of {reach + 1} or more of each "
+                f"colour, not {length}: choose a larger patch size"
+            )
         before = planes.narrow(axis, 1, reach).flip(axis)
         after = planes.narrow(axis, length - 1 - reach, reach).flip(axis)
         planes = torch.cat([before, planes, after], dim=axis)
     return planes
+
+
+def _convolved(padded: Tensor, kernels: Tensor) -> Tensor:
+    """Return a convolution in whole float32.
+
+    CUDA's takes float32 for TensorFloat32, whose ten bits lose a trace beside bright content.
+    """
+    if padded.is_cuda:
+        return functional.conv2d(padded.double(), kernels.double()).float()
+    return functional.conv2d(padded, kernels)
 
 
 class _PerPlane(nn.Module):
@@ -97,10 +112,27 @@ class _PerPlane(nn.Module):
         self._is_mosaic = is_mosaic
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Return residuals, shape (crops, channels * filters, rows, columns), float32."""
+        """Return residuals.
+
+        Parameters
+        ----------
+        crops
+            Crops of shape (crops, channels, rows, columns).
+
+        Returns
+        -------
+        Tensor
+            float32, shape (crops, channels * filters, rows, columns).
+
+        Raises
+        ------
+        NetworkError
+            When crops of a mosaic hold half a colour cell, or are too small to be reflected.
+        """
         with torch.autocast(crops.device.type, enabled=False):
             planes = crops.float()
             if self._is_mosaic:
+                check_crop_size(crops.shape[-2:], 2)
                 planes = functional.pixel_unshuffle(planes, 2)
             count, channels, rows, columns = planes.shape
             padded = reflected(planes.reshape(-1, 1, rows, columns), self._reach)
@@ -144,7 +176,7 @@ class HighPass(_PerPlane):
         """Return what the filters leave."""
         # Filters that sum to 0 do not see what is taken away, and a flat plane is exactly 0 then.
         levelled = padded - padded[..., :1, :1]
-        return functional.conv2d(levelled, self.kernels) * self.scales
+        return _convolved(levelled, self.kernels) * self.scales
 
 
 class MedianResidual(_PerPlane):
@@ -199,8 +231,8 @@ class ConstrainedConvolution(_PerPlane):
     def project(self) -> None:
         """Make the middle -1 and the sum of the others 1.
 
-        Where the others nearly cancel, division would throw them anywhere: what lacks is then added
-        to each alike.
+        Where the others nearly cancel or their sum is negative, division would throw them anywhere
+        or turn them round: what lacks is then added to each alike.
         """
         reach = self._reach
         weights = self.weight.double()
@@ -208,15 +240,15 @@ class ConstrainedConvolution(_PerPlane):
         sums = weights.sum(dim=(-2, -1), keepdim=True)
         others = torch.ones_like(weights)
         others[:, :, reach, reach] = 0
-        divided = weights / torch.where(sums.abs() < _LEAST_SUM, torch.ones_like(sums), sums)
+        divided = weights / sums.clamp(min=_LEAST_SUM)
         added = weights + others * (1 - sums) / (CONSTRAINED_SIZE**2 - 1)
-        projected = torch.where(sums.abs() < _LEAST_SUM, added, divided)
+        projected = torch.where(sums < _LEAST_SUM, added, divided)
         projected[:, :, reach, reach] = -1
         self.weight.copy_(projected)
 
     def residuals(self, padded: Tensor) -> Tensor:
         """Return prediction less value."""
-        return functional.conv2d(padded, self.weight)
+        return _convolved(padded, self.weight)
 
 
 class FrontedNetwork(nn.Module):
