@@ -169,7 +169,8 @@ def runs_permutation_test(
 
     The test is exact where no judged session was learned from by any of the runs. Runs on folds
     learn from sessions that others are judged on: their answers would have been others, had those
-    sessions had other classes, and the level holds approximately.
+    sessions had other classes, and the level holds nearly: 7 to 9 % of simulated experiments
+    without a trace passed at 5 %.
 
     Parameters
     ----------

@@ -241,7 +241,7 @@ def test_paired_tests_of_equal_models_keep_their_level(
 def test_comparisons_of_many_equal_models_seldom_alarm_at_all(
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Five equal models on two blocks are twenty tests: in 5 % of the cases one alarms, or fewer."""
+    """Five equal models on two blocks are twenty tests: hardly ever does any of them alarm."""
     generator = np.random.default_rng(3)
     worlds, families, uncorrected = 600, 0, 0
     for _ in range(worlds):

@@ -7,14 +7,84 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from datastore.catalogue import Catalogue
-from datastore.tables import Asset, Experiment, Prediction, Run, Shot
-from datastore.tables import Session as CaptureSession
+from datastore.tables import Experiment, Run
+from training.experiments.calibration import Reliability, confidence_reliability
+from training.experiments.comparison import RunsInterval, runs_interval
 from training.experiments.errors import ExperimentError
-from training.statistics import session_permutation_test
+from training.experiments.measures import (
+    Recognition,
+    RunMeasures,
+    image_probabilities,
+    measure,
+    recognition,
+)
+from training.experiments.predictions import Predictions
+from training.experiments.stored_predictions import ImageAnswers, RunAnswers, read_answers
+from training.statistics import JudgedFrames, SessionTest, runs_permutation_test
+
+
+@dataclass(frozen=True)
+class CameraSummary:
+    """Image-level accuracy of an experiment's runs on the frames of one camera.
+
+    Attributes
+    ----------
+    serial
+        Of the camera.
+    images, sessions
+        How many were judged.
+    accuracy, balanced_accuracy
+        Means over the runs.
+    kappa
+        Cohen's, mean over the runs; None where it is not defined for one of them.
+    chance_low, chance_high, p_value, smallest_p, verdict
+        As of the whole evaluation.
+    """
+
+    serial: str
+    images: int
+    sessions: int
+    accuracy: float
+    balanced_accuracy: float
+    kappa: float | None
+    chance_low: float
+    chance_high: float
+    p_value: float
+    smallest_p: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class CropMeasures:
+    """What is known only where the runs kept what they said of every crop; means over the runs.
+
+    Attributes
+    ----------
+    balanced_accuracy, kappa
+        Of crops, each by itself.
+    voted_accuracy
+        Of images, each by the class that most of its crops name.
+    log_loss, brier_score
+        Of the images' probabilities, those that the mean of their crops' log-probabilities gives.
+    calibration
+        How often images are of the class that is named with a certain probability, over all runs
+        together.
+    calibration_error
+        Expected calibration error of that curve.
+    """
+
+    balanced_accuracy: float
+    kappa: float | None
+    voted_accuracy: float
+    log_loss: float
+    brier_score: float
+    calibration: Reliability
+    calibration_error: float
 
 
 @dataclass(frozen=True)
@@ -26,7 +96,7 @@ class EvaluationSummary:
     evaluation
         Name of the block or of the further evaluation.
     images, sessions
-        How many were judged.
+        How many were judged, by any of the runs.
     run_accuracies
         Image-level accuracy of each run.
     crop_accuracy
@@ -37,6 +107,20 @@ class EvaluationSummary:
         Of the permutation of class labels over sessions, and the smallest it could have been.
     verdict
         `above-chance`, `at-chance` or `inconclusive`.
+    interval
+        Mean of the runs with its corrected interval, and what that speaks of.
+    balanced_accuracy
+        Of images, mean over the runs.
+    kappa
+        Cohen's, of images, mean over the runs; None where it is not defined for one of them.
+    confusion
+        Counts of images by (true class, named class), summed over the runs.
+    class_names
+        Classes in that order.
+    cameras
+        The same of every camera's images.
+    crops
+        What needs every crop's answer; None where a run did not keep them.
     """
 
     evaluation: str
@@ -49,6 +133,13 @@ class EvaluationSummary:
     p_value: float
     smallest_p: float
     verdict: str
+    interval: RunsInterval
+    balanced_accuracy: float
+    kappa: float | None
+    confusion: tuple[tuple[int, ...], ...]
+    class_names: tuple[str, ...]
+    cameras: tuple[CameraSummary, ...]
+    crops: CropMeasures | None
 
     @property
     def accuracy(self) -> float:
@@ -99,20 +190,54 @@ class ExperimentSummary:
                 "images": one.images,
                 "sessions": one.sessions,
                 "accuracy": f"{one.accuracy:.3f}",
+                "interval": _ends(one.interval.low, one.interval.high),
                 "runs": " ".join(f"{value:.3f}" for value in one.run_accuracies),
                 "crops": f"{one.crop_accuracy:.3f}",
-                "chance": f"{one.chance_low:.3f} to {one.chance_high:.3f}",
+                "votes": "-" if one.crops is None else f"{one.crops.voted_accuracy:.3f}",
+                "kappa": "-" if one.kappa is None else f"{one.kappa:.3f}",
+                "calibration": "-" if one.crops is None else f"{one.crops.calibration_error:.3f}",
+                "chance": _ends(one.chance_low, one.chance_high),
                 "p": f"{one.p_value:.3g}",
                 "verdict": one.verdict,
             }
             for one in self.evaluations
         ]
 
+    def camera_rows(self) -> list[dict[str, Any]]:
+        """Return one row of text per evaluation and camera, for a table."""
+        return [
+            {
+                "evaluation": one.evaluation,
+                "camera": camera.serial,
+                "images": camera.images,
+                "sessions": camera.sessions,
+                "accuracy": f"{camera.accuracy:.3f}",
+                "balanced": f"{camera.balanced_accuracy:.3f}",
+                "kappa": "-" if camera.kappa is None else f"{camera.kappa:.3f}",
+                "chance": _ends(camera.chance_low, camera.chance_high),
+                "p": f"{camera.p_value:.3g}",
+                "verdict": camera.verdict,
+            }
+            for one in self.evaluations
+            for camera in one.cameras
+        ]
+
 
 ROW_COLUMNS = (
-    "evaluation", "images", "sessions", "accuracy", "runs", "crops", "chance", "p", "verdict",
+    "evaluation", "images", "sessions", "accuracy", "interval", "runs", "crops", "votes", "kappa",
+    "calibration", "chance", "p", "verdict",
 )  # fmt: skip
 """Columns of `ExperimentSummary.rows`."""
+
+CAMERA_COLUMNS = (
+    "evaluation", "camera", "images", "sessions", "accuracy", "balanced", "kappa", "chance", "p",
+    "verdict",
+)  # fmt: skip
+"""Columns of `ExperimentSummary.camera_rows`."""
+
+
+def _ends(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.3f} to {high:.3f}"
 
 
 def find_experiment(session: Session, reference: str) -> Experiment:
@@ -146,17 +271,10 @@ def summarise(catalogue: Catalogue, reference: str) -> ExperimentSummary:
     """
     with catalogue.reading() as session:
         experiment = find_experiment(session, reference)
-        runs = list(
-            session.scalars(
-                select(Run.id).where(Run.experiment_id == experiment.id).order_by(Run.ordinal)
-            )
+        answers = read_answers(catalogue, session, experiment)
+        runs = session.scalar(
+            select(func.count()).select_from(Run).where(Run.experiment_id == experiment.id)
         )
-        names = session.scalars(
-            select(Prediction.evaluation)
-            .where(Prediction.run_id.in_(runs))
-            .group_by(Prediction.evaluation)
-            .order_by(func.min(Prediction.id))
-        ).all()
         return ExperimentSummary(
             uuid=experiment.uuid,
             name=experiment.name,
@@ -164,47 +282,106 @@ def summarise(catalogue: Catalogue, reference: str) -> ExperimentSummary:
             dataset_version=experiment.dataset.version,
             code_version=experiment.code_version,
             specification=experiment.specification,
-            runs=len(runs),
-            evaluations=tuple(_evaluation(session, runs, name) for name in names),
+            runs=runs or 0,
+            evaluations=tuple(
+                summarise_evaluation(name, of_runs, answers.class_names)
+                for name, of_runs in answers.evaluations.items()
+            ),
         )
 
 
-def _evaluation(session: Session, runs: Sequence[int], name: str) -> EvaluationSummary:
-    rows = session.execute(
-        select(
-            Prediction.run_id,
-            Prediction.class_name,
-            Prediction.predicted_class_name,
-            Prediction.crops,
-            Prediction.crops_correct,
-            CaptureSession.uuid,
-        )
-        .join(Asset, Asset.id == Prediction.asset_id)
-        .join(Shot, Shot.id == Asset.shot_id)
-        .join(CaptureSession, CaptureSession.id == Shot.session_id)
-        .where(Prediction.run_id.in_(runs), Prediction.evaluation == name)
-        .order_by(Prediction.run_id, Prediction.asset_id)
-    ).all()
-    run_ids = np.array([row[0] for row in rows])
-    labels = np.array([row[1] for row in rows])
-    predicted = np.array([row[2] for row in rows])
-    sessions = np.array([row[5] for row in rows])
-    per_run = tuple(
-        float(np.mean(predicted[run_ids == run] == labels[run_ids == run])) for run in runs
-    )
-    images = len(rows) // len(runs)
-    test = session_permutation_test(
-        labels[:images], predicted.reshape(len(runs), images), sessions[:images]
-    )
+def summarise_evaluation(
+    name: str, runs: Sequence[RunAnswers], class_names: Sequence[str]
+) -> EvaluationSummary:
+    """Summarise what the runs of an experiment said under one evaluation."""
+    images = [run.images for run in runs]
+    recognised = [_recognition(one, class_names) for one in images]
+    test = _tested(images)
+    serials = np.unique(np.concatenate([one.cameras for one in images])).tolist()
     return EvaluationSummary(
         evaluation=name,
-        images=images,
-        sessions=len(set(sessions.tolist())),
-        run_accuracies=per_run,
-        crop_accuracy=sum(row[4] for row in rows) / sum(row[3] for row in rows),
+        images=_count([one.asset_ids for one in images]),
+        sessions=_count([one.sessions for one in images]),
+        run_accuracies=tuple(one.accuracy for one in images),
+        crop_accuracy=sum(run.crops_correct for run in runs) / sum(run.crops for run in runs),
         chance_low=test.chance.low,
         chance_high=test.chance.high,
         p_value=test.p_value,
         smallest_p=test.smallest_p,
         verdict=test.verdict,
+        interval=runs_interval([run.result() for run in runs]),
+        balanced_accuracy=float(np.mean([one.balanced_accuracy for one in recognised])),
+        kappa=_mean_kappa(recognised),
+        confusion=_summed(recognised),
+        class_names=tuple(class_names),
+        cameras=tuple(_camera(serial, images, class_names) for serial in serials),
+        crops=_crops([run.predictions for run in runs if run.predictions is not None], len(runs)),
+    )
+
+
+def _camera(serial: str, runs: Sequence[ImageAnswers], class_names: Sequence[str]) -> CameraSummary:
+    """Summarise the runs that judged images of a camera, on those."""
+    images = [run.of_camera(serial) for run in runs if serial in run.cameras]
+    recognised = [_recognition(one, class_names) for one in images]
+    test = _tested(images)
+    return CameraSummary(
+        serial=serial,
+        images=_count([one.asset_ids for one in images]),
+        sessions=_count([one.sessions for one in images]),
+        accuracy=float(np.mean([one.accuracy for one in recognised])),
+        balanced_accuracy=float(np.mean([one.balanced_accuracy for one in recognised])),
+        kappa=_mean_kappa(recognised),
+        chance_low=test.chance.low,
+        chance_high=test.chance.high,
+        p_value=test.p_value,
+        smallest_p=test.smallest_p,
+        verdict=test.verdict,
+    )
+
+
+def _count(names: Sequence[NDArray[Any]]) -> int:
+    return len(np.unique(np.concatenate(names)))
+
+
+def _tested(runs: Sequence[ImageAnswers]) -> SessionTest:
+    return runs_permutation_test(
+        [JudgedFrames(run.true_classes, run.named_classes, run.sessions) for run in runs]
+    )
+
+
+def _recognition(run: ImageAnswers, class_names: Sequence[str]) -> Recognition:
+    codes = {name: code for code, name in enumerate(class_names)}
+    labels, named = (
+        np.array([codes[name] for name in names.tolist()], np.int64)
+        for names in (run.true_classes, run.named_classes)
+    )
+    return recognition(labels, named, len(class_names))
+
+
+def _mean_kappa(runs: Sequence[Recognition]) -> float | None:
+    kappas = [one.kappa for one in runs if one.kappa is not None]
+    return float(np.mean(kappas)) if len(kappas) == len(runs) else None
+
+
+def _summed(runs: Sequence[Recognition]) -> tuple[tuple[int, ...], ...]:
+    counts: NDArray[np.int64] = np.sum([one.confusion for one in runs], axis=0)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def _crops(predictions: Sequence[Predictions], runs: int) -> CropMeasures | None:
+    if len(predictions) < runs:
+        return None
+    measured: list[RunMeasures] = [measure(one) for one in predictions]
+    curve = confidence_reliability(
+        np.concatenate([one.labels for one in predictions]),
+        np.concatenate([image_probabilities(one) for one in predictions]),
+    )
+    return CropMeasures(
+        balanced_accuracy=float(np.mean([one.crops.balanced_accuracy for one in measured])),
+        kappa=_mean_kappa([one.crops for one in measured]),
+        voted_accuracy=float(np.mean([one.voted.accuracy for one in measured])),
+        log_loss=float(np.mean([one.log_loss for one in measured])),
+        brier_score=float(np.mean([one.brier_score for one in measured])),
+        calibration=curve,
+        calibration_error=curve.expected_error,
     )
