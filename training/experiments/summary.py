@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from datastore.catalogue import Catalogue
 from datastore.tables import Experiment, Run
+from training.experiments.answers import ImageAnswers, RunAnswers
 from training.experiments.calibration import Reliability, confidence_reliability
 from training.experiments.comparison import RunsInterval, runs_interval
 from training.experiments.errors import ExperimentError
@@ -24,8 +25,8 @@ from training.experiments.measures import (
     recognition,
 )
 from training.experiments.predictions import Predictions
-from training.experiments.stored_predictions import ImageAnswers, RunAnswers, read_answers
-from training.statistics import JudgedFrames, SessionTest, runs_permutation_test
+from training.experiments.stored_predictions import read_answers
+from training.statistics import SessionTest, runs_permutation_test
 
 
 @dataclass(frozen=True)
@@ -344,9 +345,7 @@ def _count(names: Sequence[NDArray[Any]]) -> int:
 
 
 def _tested(runs: Sequence[ImageAnswers]) -> SessionTest:
-    return runs_permutation_test(
-        [JudgedFrames(run.true_classes, run.named_classes, run.sessions) for run in runs]
-    )
+    return runs_permutation_test([run.judged() for run in runs])
 
 
 def _recognition(run: ImageAnswers, class_names: Sequence[str]) -> Recognition:
