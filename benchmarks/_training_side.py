@@ -1,21 +1,20 @@
 """One side of the benchmark of training steps, in a process of its own.
 
-``python -m benchmarks._training_side SIDE NETWORK`` reads lines of JSON from its standard input,
-and answers each with one. Allocator and threads are settled before torch is imported, so that
-neither side lives with what the other one chose.
+``python -m benchmarks._training_side SIDE steps NETWORK STEPS TURNS PATCH_SIZE`` waits for a line
+before each turn and answers it with what the turn's steps took; ``... SIDE accuracy NETWORK STEPS
+RUNS PATCH_SIZE`` tells accuracies. Allocator and threads are settled before torch is imported, so
+that neither side lives with what the other one chose.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -23,177 +22,245 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
     from training.experiments.frame_set import FrameSet
     from training.experiments.spec import ExperimentSpec
-    from training.patches.inputs import CachedFrame, InputName
+    from training.patches.inputs import CachedFrame
 
-SIDES = ("ours", "peer")
-CHANNELS = {"srnet": 1, "srnet-nano": 1, "alexnet": 3, "googlenet": 3}
-SIDE, BATCH = 256, 16
-_SEED, _STEPS = 1, 1000
-"""Seed of weights and crops, and length of the schedule, where speed alone is measured."""
+BATCH = 16
+_COLOURED = ("alexnet", "googlenet")
+_SEED = 1
 
-EARLY = datetime(2020, 1, 8, tzinfo=UTC)
-GAP = timedelta(days=3 * 365)
-_ROWS, _COLUMNS, _CROP = 192, 256, 64
+_MANUFACTURED_AT = datetime(2020, 1, 1, tzinfo=UTC)
+_GAP = timedelta(days=3 * 365)
 
-
-@dataclass(frozen=True)
-class Step:
-    """What one training step took: all of it, and the waiting for its crops, in seconds."""
-
-    seconds: float
-    waited: float
+Crops = tuple["Tensor", "Tensor"]
+OnStep = Callable[[int, float], None]
 
 
-def ours_spec(network: str, **changes: Any) -> ExperimentSpec:
-    """Return an experiment with the project's settings for a processor with bfloat16."""
-    from training.experiments.spec import ExperimentSpec
+def main(arguments: Sequence[str]) -> int:
+    """Do what the command line asks for and write JSON lines."""
+    side, what, network = arguments[:3]
+    steps, times, patch_size = map(int, arguments[3:])
+    if side == "ours":
+        from training.threads import prepare_process
 
-    values: dict[str, Any] = {
-        "name": "benchmark",
-        "dataset": "benchmark",
-        "network": network,
-        "precision": "bfloat16",
-        "channels_last": True,
-        "threads": os.cpu_count() or 1,
-        "patch_size": SIDE,
-        "batch_size": BATCH,
-        "learning_rate": 0.001,
-    }
-    return ExperimentSpec.model_validate(values | changes)
-
-
-def batches(
-    spec: ExperimentSpec, frames: FrameSet, input_name: InputName, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield crops and classes as the training loop does: cut by one thread, a step ahead."""
-    import torch
-
-    from training.experiments.order import CropPlaces, training_batches
-    from training.patches.batches import cut_batch
-    from training.patches.prefetch import prefetched
-
-    labels = torch.from_numpy(frames.labels)
-
-    def load(places: CropPlaces) -> tuple[Tensor, Tensor]:
-        of_crops = [frames.frames[index] for index in places.indices]
-        values = cut_batch(
-            of_crops,
-            places.origins,
-            spec.patch_size,
-            input_name=input_name,
-            transform=spec.transform,
-        )
-        crops = torch.from_numpy(values)
-        if spec.channels_last:
-            crops = crops.contiguous(memory_format=torch.channels_last)
-        return crops, labels[places.indices]
-
-    places = training_batches(frames, spec.patch_size, spec.batch_size, spec.steps, seed)
-    return prefetched(places, load)
+        prepare_process()
+    if what == "steps":
+        told = _our_turns if side == "ours" else _plain_turns
+        _tell(told(network, patch_size, Turns(steps, times)))
+    else:
+        accuracy = our_accuracy if side == "ours" else plain_accuracy
+        _tell([accuracy(network, patch_size, steps, seed) for seed in range(times)])
+    return 0
 
 
-def our_steps(
-    spec: ExperimentSpec, network: nn.Module, crops: Iterator[tuple[Tensor, Tensor]]
-) -> Iterator[Step]:
-    """Train as the project does; yield after each step."""
-    import torch
-    from torch.nn import functional
+def _tell(answer: object) -> None:
+    print(json.dumps(answer), flush=True)
 
-    from training.experiments.loop import class_scores
 
-    optimiser, schedule = _optimiser(network, spec.learning_rate, spec.steps)
-    while True:
-        began = time.perf_counter()
-        batch = next(crops, None)
-        if batch is None:
+class Turns:
+    """Turns of so many steps, each begun by a line and answered with the seconds of a step."""
+
+    def __init__(self, steps: int, turns: int) -> None:
+        self.all_steps = steps * turns
+        self._steps = steps
+
+    def begin(self) -> None:
+        """Wait until this side's next turn has come."""
+        sys.stdin.readline()
+        self._began = time.perf_counter()
+
+    def step_done(self, step: int, _loss: float) -> None:
+        """Tell what a turn took that has ended with this step, from 1."""
+        if step % self._steps:
             return
-        pixels, labels = batch
-        loaded = time.perf_counter()
-        loss = functional.cross_entropy(class_scores(spec, network, pixels), labels)
-        if not torch.isfinite(loss).item():
-            raise RuntimeError("the loss is not a number")
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        yield Step(time.perf_counter() - began, loaded - began)
+        _tell((time.perf_counter() - self._began) / self._steps)
+        if step < self.all_steps:
+            self.begin()
 
 
-def plain_steps(
-    network: nn.Module, crops: Iterator[tuple[Tensor, Tensor]], learning_rate: float, steps: int
-) -> Iterator[Step]:
-    """Train as any tutorial does, float32 and contiguous; yield after each step."""
+def _our_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
+    """Train as the project does; return what it chose, and the share of time that crops took."""
+    from training.experiments.loop import train_network
+    from training.experiments.measuring import measured_execution
+
+    frames, spec = noise_frames(network), step_spec(network, patch_size, turns.all_steps)
+    execution = measured_execution(spec, classes=2)
+    settled = execution.applied(spec)
+    _first_crops(settled, frames)
+    turns.begin()
+    trained = train_network(settled, frames, 2, _SEED, turns.step_done)
+    return {
+        "precision": execution.precision,
+        "channels_last": execution.channels_last,
+        "waiting": trained.waiting_share,
+    }
+
+
+def _plain_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
+    """Train without any settings, and without waiting: the only batch lies in memory."""
+    spec = step_spec(network, patch_size, turns.all_steps)
+    crops = repeat(_first_crops(spec, noise_frames(network)), turns.all_steps)
+    turns.begin()
+    plain_training(spec, crops, _SEED, turns.step_done)
+    return {}
+
+
+def plain_training(
+    spec: ExperimentSpec, batches: Iterator[Crops], seed: int, on_step: OnStep
+) -> nn.Module:
+    """Train as tutorials do: float32, PyTorch's layout, threads and memory."""
+    import torch
     from torch.nn import functional
-
-    optimiser, schedule = _optimiser(network, learning_rate, steps)
-    for pixels, labels in crops:
-        began = time.perf_counter()
-        loss = functional.cross_entropy(network(pixels), labels)
-        loss.item()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        yield Step(time.perf_counter() - began, 0.0)
-
-
-def _optimiser(
-    network: nn.Module, learning_rate: float, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.OneCycleLR]:
-    import torch
-
-    optimiser = torch.optim.Adamax(network.parameters(), lr=learning_rate)
-    return optimiser, torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, learning_rate, total_steps=steps
-    )
-
-
-def new_network(name: str, channels: int, seed: int, *, channels_last: bool) -> nn.Module:
-    import torch
 
     from training.networks.registry import build_network
+    from training.patches.inputs import batch_shape
 
     torch.manual_seed(seed)
-    network = build_network(name, channels, 2).train()
-    if channels_last:
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = build_network(spec.network, batch_shape(spec.input, 1, spec.patch_size)[1], 2)
+    optimiser = torch.optim.Adamax(network.parameters(), lr=spec.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, spec.learning_rate, total_steps=spec.steps
+    )
+    network.train()
+    for step, (crops, labels) in enumerate(batches, start=1):
+        loss = functional.cross_entropy(network(crops), labels)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        if step < spec.steps:
+            schedule.step()
+        on_step(step, loss.item())
     return network
 
 
-def timed_steps(side: str, network_name: str) -> Iterator[Step]:
-    """Yield the steps of a side; the peer waits for no data, its only batch is there already."""
-    channels = CHANNELS[network_name]
-    input_name: InputName = "raw-mosaic" if channels == 1 else "jpeg-rgb"
-    spec = ours_spec(network_name, steps=_STEPS)
-    frames = _noise_frames(channels)
-    if side == "ours":
-        from training.threads import set_threads
+def step_spec(network: str, patch_size: int, steps: int) -> ExperimentSpec:
+    """Return an experiment that leaves to the project what it chooses by itself."""
+    from training.experiments.spec import ExperimentSpec
 
-        set_threads(spec.threads)
-        network = new_network(network_name, channels, _SEED, channels_last=True)
-        return our_steps(spec, network, batches(spec, frames, input_name, _SEED))
-    network = new_network(network_name, channels, _SEED, channels_last=False)
-    plain = spec.model_copy(update={"channels_last": False, "steps": 1})
-    (batch,) = batches(plain, frames, input_name, _SEED)
-    return plain_steps(network, repeat(batch, _STEPS), spec.learning_rate, _STEPS)
+    spec = ExperimentSpec(
+        name="benchmark",
+        dataset="benchmark",
+        network=network,
+        input="jpeg-rgb" if network in _COLOURED else "raw-mosaic",
+        patch_size=patch_size,
+        batch_size=BATCH,
+        learning_rate=0.001,
+        device="cpu",
+    )
+    # an experiment has ten steps at least, a turn may have fewer
+    return spec.model_copy(update={"steps": steps})
 
 
-def _noise_frames(channels: int, count: int = 8) -> FrameSet:
+def noise_frames(network: str, count: int = 8) -> FrameSet:
     """Return frames of noise: what a step costs does not depend on what they show."""
     generator = np.random.default_rng(_SEED)
-    shape, white = ((800, 1200), 4095) if channels == 1 else ((800, 1200, channels), 255)
-    kind = np.uint16 if channels == 1 else np.uint8
-    pictures = [generator.integers(0, white + 1, shape, kind) for _ in range(count)]
+    coloured = network in _COLOURED
+    shape, white = ((800, 1200, 3), 255) if coloured else ((800, 1200), 4095)
+    kind = np.uint8 if coloured else np.uint16
     return _frame_set(
-        [_cached(f"noise {number}", one, 0, white) for number, one in enumerate(pictures)],
+        [
+            _cached(f"noise {number}", generator.integers(0, white + 1, shape, kind), 0, white)
+            for number in range(count)
+        ],
         [number % 2 for number in range(count)],
         ["scene"] * count,
     )
+
+
+def crops_of_training(spec: ExperimentSpec, frames: FrameSet, seed: int) -> Iterator[Crops]:
+    """Yield the crops and classes of each step, cut when they are asked for."""
+    import torch
+
+    from training.experiments.computing import load_crops
+    from training.experiments.order import training_batches
+
+    labels = torch.from_numpy(frames.labels)
+    for places in training_batches(spec, frames, seed, 0):
+        yield load_crops(spec, frames, places), labels[places.indices]
+
+
+def _first_crops(spec: ExperimentSpec, frames: FrameSet) -> Crops:
+    return next(crops_of_training(spec, frames, _SEED))
+
+
+def our_accuracy(network: str, patch_size: int, steps: int, seed: int) -> float:
+    """Return the accuracy on crops of new scenes after a training with all settings."""
+    from training.experiments.evaluate import predict
+    from training.experiments.loop import train_network
+
+    spec = accuracy_spec(network, patch_size, steps, precision="bfloat16", channels_last=True)
+    trained = train_network(spec, aged_frames(range(8)), 2, seed)
+    found = predict(spec, trained.network, aged_frames(range(8, 14)))
+    return float(np.mean(found.crop_classes() == found.labels[found.crop_frames]))
+
+
+def plain_accuracy(network: str, patch_size: int, steps: int, seed: int) -> float:
+    """Return the accuracy after a plain training on the same crops."""
+    from training.experiments.evaluate import predict
+
+    spec = accuracy_spec(network, patch_size, steps, precision="float32", channels_last=False)
+    batches = crops_of_training(spec, aged_frames(range(8)), seed)
+    trained = plain_training(spec, batches, seed, lambda _step, _loss: None)
+    found = predict(spec, trained, aged_frames(range(8, 14)))
+    return float(np.mean(found.crop_classes() == found.labels[found.crop_frames]))
+
+
+def accuracy_spec(network: str, patch_size: int, steps: int, **settings: Any) -> ExperimentSpec:
+    """Return an experiment on small crops."""
+    from training.experiments.spec import ExperimentSpec
+
+    values = {
+        "name": "benchmark",
+        "dataset": "benchmark",
+        "network": network,
+        "patch_size": patch_size,
+        "steps": steps,
+        "batch_size": BATCH,
+        "device": "cpu",
+    }
+    return ExperimentSpec.model_validate(values | settings)
+
+
+def aged_frames(scenes: range, sessions: int = 3) -> FrameSet:
+    """Return frames of a virtual camera, young and three years older, of equal scenes."""
+    from fixtures.ageing import AgeingParameters
+    from fixtures.body import BodyDescription, ExposureSettings, Surroundings, VirtualBody
+    from fixtures.scenes import scene_named, scene_names
+
+    description = BodyDescription(
+        serial="1",
+        manufactured_at=_MANUFACTURED_AT,
+        seed=7,
+        width=256,
+        height=192,
+        ageing=AgeingParameters(
+            defects_per_year=40.0,
+            acceleration_amplitude=8.0,
+            initial_defects=50,
+            horizon_years=4.0,
+        ),
+    )
+    sensor, settings = description.sensor, ExposureSettings(Fraction(1, 4), iso=800)
+    names = scene_names()[1:]
+    frames, labels, shown = [], [], []
+    with TemporaryDirectory() as folder:
+        body = VirtualBody(description, Path(folder))
+        for label, session in np.ndindex(2, sessions):
+            at = _MANUFACTURED_AT + timedelta(days=1 + session) + _GAP * label
+            for scene in scenes:
+                name = names[scene * 7 % len(names)]
+                around = Surroundings(at, scene=scene_named(name), lamp_level=0.05)
+                shot = (scene * sessions + session) * 2 + label
+                mosaic = body.render(settings, around, shot)
+                levels = sensor.black_level_dn, sensor.white_level_dn
+                frames.append(_cached(f"shot {shot}", mosaic, *levels))
+                labels.append(label)
+                shown.append(name)
+        body.close()
+    return _frame_set(frames, labels, shown)
 
 
 def _cached(key: str, pixels: Any, black: int, white: int) -> CachedFrame:
@@ -210,82 +277,6 @@ def _frame_set(
 
     sessions = [f"session {label}" for label in labels]
     return FrameSet.of(frames, labels, sessions, scenes, ["camera"] * len(frames))
-
-
-def aged_frames(scenes: range, sessions: int) -> FrameSet:
-    """Return frames of a virtual camera, young and three years older, of equal scenes."""
-    from fixtures.ageing import AgeingParameters
-    from fixtures.body import BodyDescription, ExposureSettings, Surroundings, VirtualBody
-    from fixtures.scenes import scene_named, scene_names
-
-    ageing = AgeingParameters(
-        defects_per_year=40.0,
-        acceleration_count=1.0,
-        acceleration_amplitude=8.0,
-        initial_defects=50,
-        horizon_years=4.0,
-    )
-    description = BodyDescription(
-        serial="1", manufactured_at=EARLY, seed=7, width=_COLUMNS, height=_ROWS, ageing=ageing
-    )
-    settings = ExposureSettings(Fraction(1, 4), iso=800)
-    names = scene_names()[1:]
-    frames, labels, shown = [], [], []
-    with TemporaryDirectory() as folder:
-        body = VirtualBody(description, Path(folder))
-        for label, session in np.ndindex(2, sessions):
-            at = EARLY + timedelta(days=1 + session) + GAP * label
-            for scene in scenes:
-                name = names[scene * 7 % len(names)]
-                shot = (scene * sessions + session) * 2 + label
-                surroundings = Surroundings(at, scene=scene_named(name), lamp_level=0.05)
-                mosaic = body.render(settings, surroundings, shot)
-                sensor = description.sensor
-                levels = sensor.black_level_dn, sensor.white_level_dn
-                frames.append(_cached(f"shot {shot}", mosaic, *levels))
-                labels.append(label)
-                shown.append(name)
-        body.close()
-    return _frame_set(frames, labels, shown)
-
-
-def crop_accuracy(side: str, network_name: str, steps: int, seed: int) -> float:
-    """Train a network on the aged frames and return its accuracy on crops of new scenes."""
-    from training.experiments.evaluate import predict
-
-    settings = {} if side == "ours" else {"precision": "float32", "channels_last": False}
-    spec = ours_spec("srnet-nano", steps=steps, patch_size=_CROP, learning_rate=0.01, **settings)
-    train, unseen = aged_frames(range(8), 3), aged_frames(range(8, 14), 3)
-    network = new_network(network_name, 1, seed, channels_last=spec.channels_last)
-    crops = batches(spec, train, "raw-mosaic", seed)
-    if side == "ours":
-        steps_done = our_steps(spec, network, crops)
-    else:
-        steps_done = plain_steps(network, crops, spec.learning_rate, steps)
-    for _ in steps_done:
-        pass
-    found = predict(spec, network, unseen)
-    return float(np.mean(found.crop_classes() == found.labels[found.crop_frames]))
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Answer ``{"steps": n}`` by what n steps took, ``{"accuracy": n, "seed": s}`` by one."""
-    side, network = arguments
-    if side == "ours":
-        from training.threads import prepare_process
-
-        prepare_process()
-    steps: Iterator[Step] | None = None
-    for line in sys.stdin:
-        asked: dict[str, int] = json.loads(line)
-        answer: object
-        if "steps" in asked:
-            steps = steps or timed_steps(side, network)
-            answer = [[one.seconds, one.waited] for one in islice(steps, asked["steps"])]
-        else:
-            answer = crop_accuracy(side, network, asked["accuracy"], asked["seed"])
-        print(json.dumps(answer), flush=True)
-    return 0
 
 
 if __name__ == "__main__":
