@@ -43,11 +43,14 @@ class ExperimentAnswers:
     ----------
     class_names
         In the order of the networks' outputs.
+    cameras
+        Serials of the cameras that the networks learned from.
     evaluations
         The runs of every block or further evaluation, in the order of their numbers.
     """
 
     class_names: tuple[str, ...]
+    cameras: tuple[str, ...]
     evaluations: dict[str, tuple[RunAnswers, ...]]
 
 
@@ -122,6 +125,7 @@ def read_answers(
         If a file holds no predictions, or not those of the images that the rows speak of.
     """
     header = _header(catalogue, experiment.dataset.version)
+    cameras = experiment.specification.get("cameras")
     found: dict[str, list[RunAnswers]] = {}
     training: dict[int, _Training] = {}
     for run in session.scalars(
@@ -132,7 +136,6 @@ def read_answers(
         )
         dataset_id = experiment.dataset_id if dataset_id is None else dataset_id
         if dataset_id not in training:
-            cameras = experiment.specification.get("cameras")
             training[dataset_id] = _training(session, dataset_id, cameras, header)
         names = session.scalars(
             select(Prediction.evaluation)
@@ -147,6 +150,7 @@ def read_answers(
     order = _order(session, experiment)
     return ExperimentAnswers(
         class_names=header.class_names,
+        cameras=tuple(cameras or (camera.serial for camera in header.cameras)),
         evaluations={name: tuple(found[name]) for name in order if name in found},
     )
 
