@@ -22,6 +22,7 @@ from training.networks.fronts import (
     project_constraints,
     reflected,
 )
+from training.networks.medians import window_medians
 from training.networks.names import FRONT_NAMES, NETWORK_NAMES, FrontName, NetworkName
 from training.networks.registry import build_network
 from training.patches.inputs import INPUTS, InputName, batch_shape
@@ -178,6 +179,25 @@ def test_reflection_is_that_of_numpy(reach: int) -> None:
     margins = ((0, 0), (0, 0), (reach, reach), (reach, reach))
     expected = np.pad(planes.numpy(), margins, mode="reflect")
     np.testing.assert_array_equal(reflected(planes, reach).numpy(), expected)
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+@settings(max_examples=25)
+@given(data=st.data())
+def test_medians_by_exchanges_are_those_by_sorting(size: int, data: st.DataObject) -> None:
+    rows, columns = data.draw(st.tuples(st.integers(size, 12), st.integers(size, 12)))
+    few_values = data.draw(st.integers(1, 60))
+    generator = torch.Generator().manual_seed(data.draw(st.integers(0, 2**32)))
+    planes = torch.randint(0, few_values, (2, 1, rows, columns), generator=generator).float()
+    windows = planes.unfold(-2, size, 1).unfold(-2, size, 1).flatten(-2)
+    expected = windows.sort(dim=-1).values[..., size**2 // 2]
+    assert torch.equal(window_medians(planes, size), expected)
+
+
+def test_medians_of_more_planes_than_a_cache_holds_are_the_same() -> None:
+    planes = torch.rand(40, 1, 50, 70)
+    one_by_one = torch.cat([window_medians(one, 3) for one in torch.split(planes, 1)])
+    assert torch.equal(window_medians(planes, 3), one_by_one)
 
 
 def _departure(weights: Tensor) -> float:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.networks.errors import NetworkError
+from training.networks.medians import window_medians
 from training.networks.names import FRONT_NAMES, FrontName
 from training.networks.requests import check_crop_size
 from training.patches.inputs import InputName
@@ -196,14 +197,9 @@ class MedianResidual(_PerPlane):
 
     def residuals(self, padded: Tensor) -> Tensor:
         """Return value less median."""
-        windows = padded.unfold(-2, self._size, 1).unfold(-2, self._size, 1)
         reach = self._reach
-        middle = windows[..., reach, reach]
-        values = windows.flatten(-2)
-        if values.device.type == "cpu":
-            return middle - values.median(dim=-1).values
-        # `median` has no deterministic kernel on CUDA
-        return middle - values.sort(dim=-1).values[..., self._size**2 // 2]
+        middle = padded[..., reach:-reach, reach:-reach]
+        return middle - window_medians(padded, self._size)
 
 
 class ConstrainedConvolution(_PerPlane):
