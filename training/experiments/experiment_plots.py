@@ -184,7 +184,7 @@ def cross_device_map(matrix: CrossDeviceMatrix) -> Figure:
     image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(cameras)), cameras)
     axes.set_yticks(range(len(experiments)), experiments)
-    axes.set(xlabel="camera judged", ylabel="experiment (frames: learned from)")
+    axes.set(xlabel="camera judged", ylabel="experiment (framed: learned from)")
     axes.set_title(f"{matrix.block}: * above chance, ? too few sessions", fontsize=9)
     figure.colorbar(image, ax=axes, label="image-level accuracy", fraction=0.05)
     return figure
