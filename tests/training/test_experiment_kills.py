@@ -74,14 +74,16 @@ def kill_again_and_again(
         last = int(generator.integers(1, max(2, 2 * steps // (kills + 1))))
         # long enough to end in the writing of the state, which may take longer than a step
         within_s = float(generator.uniform(0, 4 * step_s))
-        work = begin(float(generator.choice([0.0, 2 * step_s])))
+        work = begin((number % 2) * 2 * step_s)
 
         def kill(done: int, last: int = last, within_s: float = within_s) -> float | None:
             return within_s if done == last else None
 
         if go_on(work, kill):
             return number
-    assert go_on(begin(0.0))
+    told: list[int] = []
+    assert go_on(begin(1e9), told.append)
+    assert told[-1] < steps, "it was begun anew each time"
     return kills
 
 
