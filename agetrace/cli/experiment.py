@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agetrace.cli import _experiment_reports
 from agetrace.cli._shared import (
     JsonOption,
     catalogue_of,
@@ -20,7 +21,7 @@ from agetrace.cli._shared import (
 if TYPE_CHECKING:
     from training.experiments.summary import ExperimentSummary
 
-app = typer.Typer(no_args_is_help=True, help="Run and show experiments.")
+app = typer.Typer(no_args_is_help=True, help="Run, compare and draw experiments.")
 
 
 @app.command()
@@ -153,26 +154,6 @@ def _tell(summary: ExperimentSummary, *, as_json: bool) -> None:
         print_records(summary.rows(), ROW_COLUMNS)
 
 
-@app.command()
-def show(
-    context: typer.Context,
-    experiment: Annotated[str, typer.Argument(help="Name or identifier of the experiment.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show the accuracies of an experiment's runs on every block.
-
-    Example: agetrace experiment show controlled-nano
-    """
-    from training.experiments.summary import ROW_COLUMNS, summarise
-
-    with catalogue_of(context) as (_, catalogue):
-        summary = summarise(catalogue, experiment)
-    if as_json:
-        print_json(summary.to_json())
-    else:
-        print_records(summary.rows(), ROW_COLUMNS)
-
-
 @app.command("list")
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the experiments.
@@ -196,3 +177,9 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
             for experiment in session.scalars(select(Experiment).order_by(Experiment.id))
         ]
     print_records(records, ["name", "id", "dataset", "runs", "created_at"], as_json=as_json)
+
+
+app.command()(_experiment_reports.show)
+app.command()(_experiment_reports.compare)
+app.command()(_experiment_reports.matrix)
+app.command()(_experiment_reports.plot)
