@@ -125,3 +125,41 @@ def plot(
         return
     for path in paths:
         say(str(path))
+
+
+def export(
+    context: typer.Context,
+    experiment: ExperimentArgument,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(help="MLflow's tracking URI, such as sqlite:///mlflow.db or a server's."),
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="TensorBoard's log folder, made if it is not there.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Export an experiment's runs to MLflow or TensorBoard: parameters, losses, measures, lineage.
+
+    Runs that are there already are left as they are.
+
+    Example: agetrace experiment export controlled-nano --tensorboard logs
+    """
+    if mlflow is None and tensorboard is None:
+        raise RequestError("where to? Give --mlflow URI, --tensorboard FOLDER, or both")
+    from training.experiments import exporting_mlflow, exporting_tensorboard
+    from training.experiments.run_records import read_record
+
+    with catalogue_of(context) as (_, catalogue):
+        record = read_record(catalogue, experiment)
+    written: dict[str, list[str]] = {}
+    if tensorboard is not None:
+        folders = exporting_tensorboard.export(record, tensorboard)
+        written["tensorboard"] = [str(folder) for folder in folders]
+    if mlflow is not None:
+        written["mlflow"] = exporting_mlflow.export(record, mlflow)
+    if as_json:
+        print_json({"experiment": record.uuid, "runs": len(record.runs), "written": written})
+        return
+    for program, runs in written.items():
+        say(f"{program}: {len(runs)} of {len(record.runs)} runs written, the others were there")
