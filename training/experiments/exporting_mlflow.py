@@ -50,6 +50,8 @@ def export(record: ExperimentRecord, tracking_uri: str) -> list[str]:
     """
     # without being asked, MLflow tells its makers how it is used
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # and it asks a server that does not answer for four minutes
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     try:
         tracking = import_module("mlflow.tracking")
         refusals = import_module("mlflow.exceptions").MlflowException
