@@ -45,6 +45,11 @@ def new_network(spec: ExperimentSpec, classes: int) -> nn.Module:
     return network
 
 
+def network_for_weights(spec: ExperimentSpec, classes: int) -> nn.Module:
+    """Return the spec's network to load weights into; the file that it began with is not needed."""
+    return new_network(spec.model_copy(update={"pretrained": None}), classes)
+
+
 def set_training(spec: ExperimentSpec, network: nn.Module) -> None:
     """Put a network into training mode, batch norms apart that keep their statistics."""
     network.train()

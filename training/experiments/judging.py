@@ -14,7 +14,7 @@ from datastore.datasets.loading import load as load_dataset
 from datastore.datasets.manifest import Manifest
 from datastore.datasets.own_scenes import check_evaluation
 from datastore.tables import Asset, Dataset, Experiment, Run, RunExecution
-from training.experiments.computing import new_network
+from training.experiments.computing import network_for_weights
 from training.experiments.errors import ExperimentError
 from training.experiments.evaluate import predict
 from training.experiments.execution import Execution
@@ -85,7 +85,7 @@ def judge_experiment(
     said = []
     for sha256, execution, _ in rows:
         settled = spec if execution is None else Execution.from_json(execution).applied(spec)
-        network = new_network(settled, len(names))
+        network = network_for_weights(settled, len(names))
         network.load_state_dict(load(catalogue.store.read_bytes(sha256)))
         said.append(predict(settled, network, frames))
     return said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from training.experiments.errors import ExperimentError
 from training.experiments.evaluations import Coordinates, Evaluation, Mask
 from training.experiments.frame_set import FrameSet
 from training.experiments.masks import resolve_mask
-from training.experiments.spec import ExperimentSpec
+from training.experiments.spec import ExperimentSpec, Pretrained
 from training.interventions import mask_variation
 from training.patches.cache import FrameCache
 from training.patches.defect_places import DefectPlaces, defect_centred_origins
@@ -66,13 +67,16 @@ class PreparedFold:
 
 
 def with_versions(catalogue: Catalogue, spec: ExperimentSpec) -> ExperimentSpec:
-    """Return a spec that names every dataset by its version: a name means another one tomorrow.
+    """Return a spec that names datasets by version and weights by hash: names change meaning.
 
     Raises
     ------
+    ExperimentError
+        If the file of pretrained weights cannot be read, or has another hash than is given.
     UnknownDatasetError
         If nothing, or more than one version, answers to a reference.
     """
+    pretrained = None if spec.pretrained is None else _with_hash(spec.pretrained)
     with catalogue.reading() as session:
         evaluations = tuple(
             one
@@ -81,8 +85,27 @@ def with_versions(catalogue: Catalogue, spec: ExperimentSpec) -> ExperimentSpec:
             for one in spec.evaluations
         )
         return spec.model_copy(
-            update={"dataset": resolve(session, spec.dataset), "evaluations": evaluations}
+            update={
+                "dataset": resolve(session, spec.dataset),
+                "evaluations": evaluations,
+                "pretrained": pretrained,
+            }
         )
+
+
+def _with_hash(pretrained: Pretrained) -> Pretrained:
+    try:
+        with pretrained.file.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ExperimentError(
+            f"pretrained: {pretrained.file} cannot be read: {error.strerror}"
+        ) from None
+    if pretrained.sha256 not in (None, found):
+        raise ExperimentError(
+            f"pretrained: {pretrained.file} has the sha256 {found}, expected {pretrained.sha256}"
+        )
+    return pretrained.model_copy(update={"sha256": found})
 
 
 def prepare_folds(catalogue: Catalogue, spec: ExperimentSpec) -> tuple[PreparedFold, ...]:

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save
 from torch import nn
 
 from training.experiments.checkpoints import CheckpointFile, Look, network_tensors
-from training.experiments.computing import new_network
+from training.experiments.computing import network_for_weights
 from training.experiments.crop_places import require_places
 from training.experiments.distributed import ALONE, Processes
 from training.experiments.errors import RunFolderError
@@ -91,7 +91,7 @@ class Run:
 
     def network(self, spec: ExperimentSpec, classes: int) -> nn.Module:
         """Return the trained network, in evaluation mode."""
-        network = new_network(self.execution.applied(spec), classes)
+        network = network_for_weights(self.execution.applied(spec), classes)
         network.load_state_dict(load_file(self.folder / "weights.safetensors"))
         return network.eval()
 

@@ -62,12 +62,12 @@ class Augmentation(_Strict):
 class Pretrained(_Strict):
     """Weights to begin with, from a local file of torchvision's names.
 
-    `feature-extraction` trains the last layer alone, `fine-tune` everything. A run's identity is
-    that of the file's bytes, wherever it lies.
+    `feature-extraction` trains the last layer alone, `fine-tune` everything. The hash of
+    the file's bytes is recorded, wherever it lies; where one is given, the file has to have it.
     """
 
     file: Path
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     mode: Literal["fine-tune", "feature-extraction"] = "fine-tune"
 
 
