@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from training.experiments.comparison import (
-    RunResult,
     compare_experiments,
     holm,
     paired_rows,
-    runs_interval,
 )
 from training.experiments.errors import ExperimentError
+from training.experiments.run_results import RunResult, runs_interval
+from training.experiments.sign_flips import sign_flip_test
 from training.statistics import JudgedFrames, nadeau_bengio, runs_permutation_test
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ def _runs(
             learned_from=f"{data} {number % splits}",
             judged_on=f"frames {number % splits}",
             train_sessions=12,
-            test_sessions=4,
+            session_shares={f"session {one}": accuracy / 4 for one in range(4)},
         )
         for number, accuracy in enumerate(accuracies)
     ]
@@ -83,6 +83,8 @@ def test_pairs_are_tested_by_hand() -> None:
     assert (found.low, found.high) == pytest.approx((by_hand.interval.low, by_hand.interval.high))
     assert found.verdict == "no-difference-shown"
     assert found.same_training and "one split" in found.meaning
+    # all four sessions lean to the first: 2 of 16 ways to flip them are as far from none
+    assert found.sessions_p == found.smallest_sessions_p == pytest.approx(2 / 16)
     assert found.to_json()["verdict"] == "no-difference-shown"
     assert paired_rows([found])[0]["difference"] == "+0.100"
 
@@ -159,6 +161,29 @@ def test_holm_is_the_closure_of_bonferroni() -> None:
     assert holm([0.01, 0.04, 0.03, 0.02]).tolist() == pytest.approx([0.04, 0.06, 0.06, 0.06])
 
 
+def test_sign_flips_are_those_of_scipy() -> None:
+    """Independent truth: scipy's permutation test of paired samples."""
+    generator = np.random.default_rng(5)
+    for sessions in (4, 7, 10):
+        values = generator.normal(0.4, 1, sessions).round(1)
+        expected = stats.permutation_test(
+            (values,), np.sum, permutation_type="samples", alternative="two-sided"
+        ).pvalue
+        found = sign_flip_test(values)
+        assert found.p_value == pytest.approx(expected)
+        assert found.smallest_p == pytest.approx(2 / 2**sessions)
+        assert sign_flip_test(np.abs(values) + 0.1).p_value == found.smallest_p
+    many = generator.normal(0.2, 1, 40)
+    assert sign_flip_test(many) == sign_flip_test(many)
+    by_scipy = stats.permutation_test(
+        (many,), np.sum, permutation_type="samples", n_resamples=9999, rng=generator
+    ).pvalue
+    assert sign_flip_test(many).p_value == pytest.approx(by_scipy, abs=0.03)
+    assert sign_flip_test(np.ones(40)).p_value == sign_flip_test(many).smallest_p == 1 / 10000
+    with pytest.raises(ExperimentError, match="at least one"):
+        sign_flip_test([])
+
+
 def _session_runs(
     generator: np.random.Generator,
     tests: list[NDArray[np.int64]],
@@ -170,16 +195,17 @@ def _session_runs(
     runs = []
     for number, judged in enumerate(tests):
         learned = np.setdiff1d(np.arange(sessions), judged)
-        quality = qualities[0, judged].mean() + qualities[1, learned].mean()
+        shared = qualities[1, learned].mean() + seed_sd * generator.normal()
+        shares = (0.7 + 0.02 * (qualities[0, judged] + shared)) / len(judged)
         runs.append(
             RunResult(
                 number=number,
-                accuracy=0.7 + 0.02 * (quality + seed_sd * generator.normal()),
+                accuracy=float(shares.sum()),
                 images=10_000,
                 learned_from=str(learned.tolist()),
                 judged_on=str(judged.tolist()),
                 train_sessions=len(learned),
-                test_sessions=len(judged),
+                session_shares=dict(zip(map(str, judged), shares.tolist(), strict=True)),
             )
         )
     return runs
@@ -238,12 +264,37 @@ def test_paired_tests_of_equal_models_keep_their_level(
 
 
 @pytest.mark.prove
+def test_on_one_split_sessions_tell_what_runs_cannot(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Equally good networks differ on the sessions judged, however many runs there are."""
+    generator = np.random.default_rng(6)
+    worlds, by_runs, by_sessions = 1000, 0, 0
+    for _ in range(worlds):
+        judged = generator.choice(32, 8, replace=False)
+        both = {}
+        for model in ("a", "b"):
+            qualities = np.stack([generator.normal(size=32), np.zeros(32)])
+            both[model] = {"clean": _session_runs(generator, [judged] * 10, qualities, 0.3)}
+        (found,) = compare_experiments(both)
+        by_runs += found.verdict != "no-difference-shown"
+        by_sessions += found.sessions_p <= 0.05
+    record_property(
+        "figure",
+        f"false alarms at 5 % about other sessions, one split: runs counted {by_runs / worlds:.1%},"
+        f" sessions' signs flipped {by_sessions / worlds:.1%}",
+    )
+    assert by_sessions / worlds <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / worlds)
+    assert by_runs / worlds > 0.15
+
+
+@pytest.mark.prove
 def test_comparisons_of_many_equal_models_seldom_alarm_at_all(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Five equal models on two blocks are twenty tests: hardly ever does any of them alarm."""
     generator = np.random.default_rng(3)
-    worlds, families, uncorrected = 600, 0, 0
+    worlds, families, uncorrected = 300, 0, 0
     for _ in range(worlds):
         tests = _folds(5)(generator, 20)
         experiments = {

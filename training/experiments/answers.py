@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.experiments.comparison import RunResult
 from training.experiments.predictions import Predictions
+from training.experiments.run_results import RunResult
 from training.statistics import JudgedFrames
 
 Texts = NDArray[np.str_]
@@ -39,6 +39,13 @@ class ImageAnswers:
     def accuracy(self) -> float:
         """Share of images recognised."""
         return float((self.true_classes == self.named_classes).mean())
+
+    def session_shares(self) -> dict[str, float]:
+        """Return what the images of each session add to the accuracy."""
+        correct = self.true_classes == self.named_classes
+        names, session_of = np.unique(self.sessions, return_inverse=True)
+        shares = np.bincount(session_of, correct, len(names)) / len(correct)
+        return dict(zip(names.tolist(), shares.tolist(), strict=True))
 
     def judged(self) -> JudgedFrames:
         """Return them as tests by sessions want them."""
@@ -93,5 +100,5 @@ class RunAnswers:
             learned_from=self.learned_from,
             judged_on=hashlib.sha256(np.sort(self.images.asset_ids).tobytes()).hexdigest(),
             train_sessions=self.train_sessions,
-            test_sessions=len(set(self.images.sessions.tolist())),
+            session_shares=self.images.session_shares(),
         )

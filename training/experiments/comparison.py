@@ -1,10 +1,8 @@
-"""What several runs say together: of one experiment, and of two against one another; pure.
+"""Experiments against one another, run by run; pure.
 
-Runs on resplits of one data set share most of what they learn from, so that their spread is too
-small for their number: intervals and tests are those of Nadeau and Bengio (2003), and sizes count
-sessions. Runs on one and the same split differ by seed alone, which is less again, so the runs of a
-split are averaged first and splits are what is counted; where there is one split only, runs are
-counted and nothing is said of other sessions.
+The test is the corrected resampled t-test of Nadeau and Bengio (2003) over the splits that both
+were judged on, with Holm's correction for the number of tests. Where there is one split, it speaks
+of seeds alone; whether a difference holds for other sessions is then asked of the sessions.
 """
 
 from __future__ import annotations
@@ -18,138 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from training.experiments.errors import ExperimentError
-from training.statistics import PairedComparison, nadeau_bengio
+from training.experiments.run_results import RunResult, corrected_over_splits
+from training.experiments.sign_flips import SignFlipTest, sign_flip_test
+from training.statistics import PairedComparison
 
 Difference = Literal["first-better", "second-better", "no-difference-shown"]
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """How well one run did on one block.
-
-    Attributes
-    ----------
-    number
-        Of the run within its experiment.
-    accuracy
-        Share of images recognised.
-    images
-        How many images were judged.
-    learned_from, judged_on
-        Identities of the frames that the run learned from, and of those that it judged: equal texts
-        are the same frames.
-    train_sessions, test_sessions
-        How many sessions these frames are of.
-    """
-
-    number: int
-    accuracy: float
-    images: int
-    learned_from: str
-    judged_on: str
-    train_sessions: int
-    test_sessions: int
-
-    @property
-    def split(self) -> tuple[str, str]:
-        """What runs have in common that differ by seed alone."""
-        return self.learned_from, self.judged_on
-
-
-@dataclass(frozen=True)
-class RunsInterval:
-    """Mean accuracy of runs with its corrected interval.
-
-    Attributes
-    ----------
-    mean
-        Over the runs.
-    standard_deviation
-        Of the runs; None of a single one.
-    low, high
-        Corrected interval, within 0 and 1; None of a single run.
-    confidence
-        Of the interval.
-    runs, splits
-        How many there are; runs of one split differ by seed alone.
-    meaning
-        What the interval speaks of, in words.
-    """
-
-    mean: float
-    standard_deviation: float | None
-    low: float | None
-    high: float | None
-    confidence: float
-    runs: int
-    splits: int
-    meaning: str
-
-
-def runs_interval(runs: Sequence[RunResult], confidence: float = 0.95) -> RunsInterval:
-    """Summarise the runs of one experiment on one block.
-
-    Raises
-    ------
-    ExperimentError
-        If there are no runs.
-    """
-    if not runs:
-        raise ExperimentError("there are no runs to summarise")
-    accuracies = np.array([run.accuracy for run in runs])
-    splits = len({run.split for run in runs})
-    low = high = deviation = None
-    if len(runs) > 1:
-        deviation = float(accuracies.std(ddof=1))
-        # an accuracy in steps of 1 / images is that of a rectangle of this width
-        interval = _corrected(runs, accuracies, confidence, steps=1).interval
-        low, high = max(0.0, interval.low), min(1.0, interval.high)
-    return RunsInterval(
-        mean=float(accuracies.mean()),
-        standard_deviation=deviation,
-        low=low,
-        high=high,
-        confidence=confidence,
-        runs=len(runs),
-        splits=splits,
-        meaning=_meaning(runs, splits),
-    )
-
-
-def _meaning(runs: Sequence[RunResult], splits: int) -> str:
-    sessions = f"{runs[0].train_sessions} training and {runs[0].test_sessions} judged sessions"
-    if len(runs) == 1:
-        return f"one run on {sessions}: no interval"
-    if splits == 1:
-        return (
-            f"{len(runs)} runs on one split ({sessions}) differ by seed alone: the interval is of"
-            " the mean over seeds and says nothing of other sessions, as the chance interval does"
-        )
-    return (
-        f"{len(runs)} runs on {splits} splits (the first of {sessions}), the runs of a split"
-        " averaged: the interval is of the mean over splits, corrected for what these share"
-    )
-
-
-def _corrected(
-    runs: Sequence[RunResult], values: NDArray[np.float64], confidence: float, *, steps: int
-) -> PairedComparison:
-    """Apply the correction to splits, or to runs where there is one split.
-
-    Each value is made of `steps` accuracies that come in steps of one image.
-    """
-    of_split: dict[tuple[str, str], list[int]] = {}
-    for place, run in enumerate(runs):
-        of_split.setdefault(run.split, []).append(place)
-    groups = list(of_split.values()) if len(of_split) > 1 else [[one] for one in range(len(runs))]
-    rounding = [steps / 12 / runs[group[0]].images ** 2 / len(group) for group in groups]
-    return nadeau_bengio(
-        [values[group].mean() for group in groups],
-        sum(run.train_sessions for run in runs),
-        sum(run.test_sessions for run in runs),
-        confidence,
-        smallest_variance=float(np.mean(rounding)),
-    )
 
 
 @dataclass(frozen=True)
@@ -172,6 +43,9 @@ class PairedTest:
         Two-sided, corrected resampled t-test.
     adjusted_p
         The same after Holm's correction over all pairs and blocks that were asked for.
+    sessions_p, smallest_sessions_p
+        Of flipping the signs of the sessions' differences, two-sided and uncorrected: what speaks
+        of other sessions where all runs judged the same ones; and the smallest it could have been.
     alpha
         Level of the verdict.
     same_training
@@ -188,6 +62,8 @@ class PairedTest:
     high: float
     p_value: float
     adjusted_p: float
+    sessions_p: float
+    smallest_sessions_p: float
     alpha: float
     same_training: bool
 
@@ -205,7 +81,10 @@ class PairedTest:
             "" if self.same_training else "; they learned from different frames, not only otherwise"
         )
         if self.splits == 1:
-            return f"over seeds on one split, nothing is said of other sessions{what}"
+            return (
+                "over seeds on one split: of other sessions than those judged only the sessions' p"
+                f" speaks{what}"
+            )
         return f"over {self.splits} splits{what}"
 
     def to_json(self) -> dict[str, Any]:
@@ -214,7 +93,8 @@ class PairedTest:
 
 
 PAIRED_COLUMNS = (
-    "block", "first", "second", "difference", "interval", "p", "Holm p", "runs", "verdict",
+    "block", "first", "second", "difference", "interval", "p", "Holm p", "sessions' p", "runs",
+    "verdict",
 )  # fmt: skip
 """Columns of `paired_rows`."""
 
@@ -230,6 +110,7 @@ def paired_rows(tests: Sequence[PairedTest]) -> list[dict[str, Any]]:
             "interval": f"{one.low:+.3f} to {one.high:+.3f}",
             "p": f"{one.p_value:.3g}",
             "Holm p": f"{one.adjusted_p:.3g}",
+            "sessions' p": f"{one.sessions_p:.3g}",
             "runs": one.runs,
             "verdict": one.verdict,
         }
@@ -311,6 +192,8 @@ def compare_experiments(
             high=one.comparison.interval.high,
             p_value=one.comparison.p_value,
             adjusted_p=float(p_value),
+            sessions_p=one.sessions.p_value,
+            smallest_sessions_p=one.sessions.smallest_p,
             alpha=alpha,
             same_training=one.same_training,
         )
@@ -321,6 +204,7 @@ def compare_experiments(
 @dataclass(frozen=True)
 class _Pair:
     comparison: PairedComparison
+    sessions: SignFlipTest
     runs: int
     splits: int
     same_training: bool
@@ -358,13 +242,26 @@ def _paired(
         for run, other in zip(first, second, strict=True)
     ]
     return _Pair(
-        comparison=_corrected(paired, differences, confidence, steps=2),
+        comparison=corrected_over_splits(paired, differences, confidence, steps=2),
+        sessions=sign_flip_test(_session_differences(first, second)),
         runs=len(paired),
         splits=len({run.split for run in paired}),
         same_training=all(
             run.learned_from == other.learned_from for run, other in zip(first, second, strict=True)
         ),
     )
+
+
+def _session_differences(
+    first: Sequence[RunResult], second: Sequence[RunResult]
+) -> NDArray[np.float64]:
+    """Return what each session adds to the mean difference, over the runs that judged it."""
+    found: dict[str, float] = {}
+    for run, other in zip(first, second, strict=True):
+        for session, share in run.session_shares.items():
+            difference = (share - other.session_shares[session]) / len(first)
+            found[session] = found.get(session, 0.0) + difference
+    return np.array(list(found.values()))
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -15,7 +15,6 @@ from datastore.catalogue import Catalogue
 from datastore.tables import Experiment, Run
 from training.experiments.answers import ImageAnswers, RunAnswers
 from training.experiments.calibration import Reliability, confidence_reliability
-from training.experiments.comparison import RunsInterval, runs_interval
 from training.experiments.errors import ExperimentError
 from training.experiments.measures import (
     Recognition,
@@ -25,6 +24,7 @@ from training.experiments.measures import (
     recognition,
 )
 from training.experiments.predictions import Predictions
+from training.experiments.run_results import RunsInterval, runs_interval
 from training.experiments.stored_predictions import read_answers
 from training.statistics import SessionTest, runs_permutation_test
 
