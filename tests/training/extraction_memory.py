@@ -24,10 +24,10 @@ EXPOSURES_S = (0.5, 1.0, 2.0, 4.0)
 
 
 def draw(number: int, exposure_s: float, shape: tuple[int, int]) -> NDArray[np.uint16]:
-    """Return a dark frame in which every so-manyth photosite is hot."""
+    """Return a dark frame in which photosites are hot that lie apart, in all columns."""
     generator = np.random.default_rng(number)
     noise = generator.standard_normal(shape, dtype=np.float32) * NOISE_DN
-    noise.ravel()[:: noise.size // DEFECTS] += DEFECT_DN * exposure_s
+    noise.ravel()[:: noise.size // DEFECTS + 1] += DEFECT_DN * exposure_s
     mosaic: NDArray[np.uint16] = (noise + BLACK_DN).astype(np.uint16)
     return mosaic
 
