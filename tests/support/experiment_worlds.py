@@ -51,6 +51,9 @@ class WorldSizes:
         Those of them that no network is trained on.
     scenes, test_scenes
         Scenes that every session shows, and those of them that no network is trained on.
+    new_defects
+        Share of the photosites that go bad between both classes' sessions; many more than real
+        ones, as their strength is.
     """
 
     rows: int
@@ -59,6 +62,7 @@ class WorldSizes:
     test_sessions: int
     scenes: int
     test_scenes: int
+    new_defects: float = 0.006
 
 
 @dataclass(frozen=True)
@@ -177,11 +181,11 @@ def build_world(catalogue: Catalogue, folder: Path, sizes: WorldSizes, seed: int
 
 
 def _description(serial: str, sizes: WorldSizes, seed: int) -> BodyDescription:
-    """Return a sensor with as many new defects as the simulation admits, or with none."""
+    """Return a sensor that ages, or the control that does not."""
     photosites = sizes.rows * sizes.columns
     years = GAP / timedelta(days=365.25)
     ageing = AgeingParameters(
-        defects_per_year=0.007 * photosites / years if serial == AGEING else 0.0,
+        defects_per_year=sizes.new_defects * photosites / years if serial == AGEING else 0.0,
         acceleration_amplitude=12.0,
         initial_defects=photosites // 1000,
         horizon_years=3.1,

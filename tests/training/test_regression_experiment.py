@@ -5,14 +5,16 @@ give follows from how it was made:
 
 - controlled: equal scenes in both classes; only defects tell them apart. Nearly all is right.
 - biased: each class has scenes of its own. Nearly all is right on them, nearly all is wrong once
-  they are swapped, and on equal scenes, where content says nothing, chance is left.
+  they are swapped. On equal scenes content says the same under both classes, so that it is right
+  under one of them; only where it is undecided the defects beside it tip an answer.
 - placebo: the control camera does not age. Chance is left.
 - permuted: sessions are dealt out to the classes by lot. Chance is left.
 
 The limits follow from how much is judged. Chance is what handing the classes out to whole sessions
 gives, as the frames of a session share light, temperature and set-up. Where nearly all is right,
 frames of one session, or of one scene and class, may be wrong together: whichever of both groups
-are fewer count as the independent judgements, however many frames and runs there are.
+are fewer count as the independent judgements, however many frames and runs there are. Where
+content decides, pairs of a scene and a class are right or wrong as a whole, half of them each.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ ERROR = 0.02
 """Share of sessions or scenes told wrongly where the trace, or the content, is plain to see."""
 
 SMALL = WorldSizes(rows=96, columns=128, sessions=8, test_sessions=5, scenes=10, test_scenes=4)
-LARGE = WorldSizes(rows=128, columns=192, sessions=13, test_sessions=8, scenes=16, test_scenes=8)
+LARGE = WorldSizes(
+    rows=128, columns=192, sessions=13, test_sessions=8, scenes=16, test_scenes=8, new_defects=0.003
+)
 SETTINGS = {
     "network": "srnet-nano",
     "patch_size": 32,
@@ -92,6 +96,13 @@ class Answers:
         """The accuracy that an experiment falls short of rarely where nearly all is right."""
         judgements = min(len(self.truth), self.contents)
         return float(stats.binom.ppf(FALSE_ALARM, judgements, 1 - ERROR)) / judgements
+
+    def is_of_content(self) -> bool:
+        """Tell whether half of the pairs of scene and class are right, as far as they tell."""
+        low, high = np.divide(
+            stats.binom.interval(1 - FALSE_ALARM, self.contents, 0.5), self.contents
+        )
+        return bool(low <= self.accuracy() <= high)
 
     def accuracy(self) -> float:
         """Return the share of right answers."""
@@ -220,7 +231,7 @@ def require_content_told(lab: Laboratory, found: ExperimentSummary) -> None:
     own, swapped = (lab.answers(found, name) for name in ("new-session", "swapped"))
     assert own.accuracy() >= own.least_right
     assert swapped.accuracy() <= 1 - swapped.least_right
-    assert lab.answers(found, "clean").is_chance()
+    assert lab.answers(found, "clean").is_of_content()
 
 
 def test_a_trace_is_told_on_scenes_and_sessions_never_seen(small: Laboratory) -> None:
@@ -244,6 +255,8 @@ def test_limits_are_neither_too_wide_nor_too_narrow() -> None:
     assert not Answers(truth.astype(float), truth, 8).is_chance()
     assert not Answers(1 - truth.astype(float), truth, 8).is_chance()
     assert Answers(np.full(12, 0.3), truth, 8).is_chance()
+    assert Answers(np.full(12, 0.3), truth, 8).is_of_content()
+    assert not Answers(truth.astype(float), truth, 8).is_of_content()
     generator = np.random.default_rng(1)
     alarms = [not Answers(generator.beta(0.3, 0.3, 12), truth, 8).is_chance() for _ in range(400)]
     # as many as the level admits, a hundredth
@@ -282,7 +295,7 @@ def test_ten_runs_tell_a_trace(large: Laboratory, record_property: Recording) ->
 @pytest.mark.prove
 @pytest.mark.timeout(3600)
 def test_ten_runs_tell_content(large: Laboratory, record_property: Recording) -> None:
-    """Ten runs of a biased experiment shine, fail on swapped contents, and guess on equal ones."""
+    """Ten runs of a biased experiment shine, fail on swapped contents, half fail on equal ones."""
     found = biased(large)
     record(record_property, found, ("new-session", "swapped", "clean"))
     require_content_told(large, found)
