@@ -22,6 +22,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
         record_experiment(catalogue, [manifest], "strong", trace=lambda item: 9.0)
         record_experiment(catalogue, [manifest], "misled", trace=lambda item: -9.0, seed=2)
         record_experiment(catalogue, [manifest], "short", runs=3, seed=3)
+        record_experiment(catalogue, [manifest], "begun", runs=0)
         for serial in SERIALS:
             record_experiment(
                 catalogue,
@@ -50,6 +51,19 @@ def test_show_tells_blocks_and_cameras(home: CommandLine) -> None:
     older = home.run("experiment", "show", "on 6001")
     assert " - " in older.out
     assert "no experiment nobody" in home.run("experiment", "show", "nobody", code=2).message
+
+
+def test_an_experiment_without_finished_runs_has_nothing_to_show(
+    home: CommandLine, tmp_path: Path
+) -> None:
+    begun = home.run("experiment", "show", "begun", "--json").document
+    assert (begun["runs"], begun["evaluations"]) == (0, [])
+    assert "nothing to show" in home.run("experiment", "show", "begun").message
+    wrong = home.run("experiment", "plot", "begun", "--to", tmp_path / "none", code=2)
+    assert "no evaluation called clean" in wrong.message
+    assert "no evaluation in common" in home.run(
+        "experiment", "compare", "begun", "strong", code=2
+    ).message  # fmt: skip
 
 
 def test_compare_tests_every_pair_and_corrects_for_all(home: CommandLine) -> None:

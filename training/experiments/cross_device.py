@@ -181,6 +181,7 @@ class CrossDeviceMatrix:
                 "accuracy": f"{cell.accuracy:.3f}",
                 "chance": f"{cell.chance.low:.3f} to {cell.chance.high:.3f}",
                 "p": f"{cell.p_value:.3g}",
+                "smallest_p": f"{cell.smallest_p:.3g}",
                 "verdict": cell.verdict,
                 "reading": cell.reading,
             }
@@ -190,7 +191,7 @@ class CrossDeviceMatrix:
 
 MATRIX_COLUMNS = (
     "experiment", "learned_from", "camera", "images", "sessions", "accuracy", "chance", "p",
-    "verdict", "reading",
+    "smallest_p", "verdict", "reading",
 )  # fmt: skip
 """Columns of `CrossDeviceMatrix.rows`."""
 

@@ -126,7 +126,7 @@ def _meaning(runs: Sequence[RunResult], splits: int) -> str:
     if splits == 1:
         return (
             f"{len(runs)} runs on one split ({sessions}) differ by seed alone: the interval is of"
-            " the mean over seeds and says nothing of other sessions, as the chance interval does"
+            " the mean over seeds; of other sessions only the chance interval speaks"
         )
     return (
         f"{len(runs)} runs on {splits} splits (the first of {sessions}), the runs of a split"

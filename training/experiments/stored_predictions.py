@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from datastore.catalogue import Catalogue
@@ -196,13 +196,15 @@ def _training(
 
 def _order(session: Session, experiment: Experiment) -> list[str]:
     """Return the evaluations in the order in which the first run met them."""
-    rows = session.execute(
-        select(Prediction.evaluation, Prediction.id)
-        .join(Run, Run.id == Prediction.run_id)
-        .where(Run.experiment_id == experiment.id)
-        .order_by(Prediction.id)
+    return list(
+        session.scalars(
+            select(Prediction.evaluation)
+            .join(Run, Run.id == Prediction.run_id)
+            .where(Run.experiment_id == experiment.id)
+            .group_by(Prediction.evaluation)
+            .order_by(func.min(Prediction.id))
+        )
     )
-    return list(dict.fromkeys(name for name, _ in rows))
 
 
 def _answers(

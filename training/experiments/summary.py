@@ -199,6 +199,7 @@ class ExperimentSummary:
                 "calibration": "-" if one.crops is None else f"{one.crops.calibration_error:.3f}",
                 "chance": _ends(one.chance_low, one.chance_high),
                 "p": f"{one.p_value:.3g}",
+                "smallest_p": f"{one.smallest_p:.3g}",
                 "verdict": one.verdict,
             }
             for one in self.evaluations
@@ -217,6 +218,7 @@ class ExperimentSummary:
                 "kappa": "-" if camera.kappa is None else f"{camera.kappa:.3f}",
                 "chance": _ends(camera.chance_low, camera.chance_high),
                 "p": f"{camera.p_value:.3g}",
+                "smallest_p": f"{camera.smallest_p:.3g}",
                 "verdict": camera.verdict,
             }
             for one in self.evaluations
@@ -226,13 +228,13 @@ class ExperimentSummary:
 
 ROW_COLUMNS = (
     "evaluation", "images", "sessions", "accuracy", "interval", "runs", "crops", "votes", "kappa",
-    "calibration", "chance", "p", "verdict",
+    "calibration", "chance", "p", "smallest_p", "verdict",
 )  # fmt: skip
 """Columns of `ExperimentSummary.rows`."""
 
 CAMERA_COLUMNS = (
     "evaluation", "camera", "images", "sessions", "accuracy", "balanced", "kappa", "chance", "p",
-    "verdict",
+    "smallest_p", "verdict",
 )  # fmt: skip
 """Columns of `ExperimentSummary.camera_rows`."""
 
