@@ -61,14 +61,22 @@ def _tell(answer: object) -> None:
 
 
 class Turns:
-    """Turns of so many steps, each begun by a line and answered with the seconds of a step."""
+    """Turns of so many steps, each begun by a line and answered with the seconds of a step.
+
+    Before the first one this side says that it is ready, so that the other one prepares itself
+    neither while this one measures what to choose nor while it takes its turn.
+    """
 
     def __init__(self, steps: int, turns: int) -> None:
         self.all_steps = steps * turns
         self._steps = steps
 
-    def begin(self) -> None:
-        """Wait until this side's next turn has come."""
+    def begin_first(self) -> None:
+        """Say that this side is ready, and wait until its first turn has come."""
+        _tell("ready")
+        self._begin()
+
+    def _begin(self) -> None:
         sys.stdin.readline()
         self._began = time.perf_counter()
 
@@ -78,7 +86,7 @@ class Turns:
             return
         _tell((time.perf_counter() - self._began) / self._steps)
         if step < self.all_steps:
-            self.begin()
+            self._begin()
 
 
 def _our_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
@@ -90,7 +98,7 @@ def _our_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
     execution = measured_execution(spec, classes=2)
     settled = execution.applied(spec)
     _first_crops(settled, frames)
-    turns.begin()
+    turns.begin_first()
     trained = train_network(settled, frames, 2, _SEED, turns.step_done)
     return {
         "precision": execution.precision,
@@ -103,7 +111,7 @@ def _plain_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
     """Train without any settings, and without waiting: the only batch lies in memory."""
     spec = step_spec(network, patch_size, turns.all_steps)
     crops = repeat(_first_crops(spec, noise_frames(network)), turns.all_steps)
-    turns.begin()
+    turns.begin_first()
     plain_training(spec, crops, _SEED, turns.step_done)
     return {}
 

@@ -90,8 +90,8 @@ def step_results(network: str, sizes: Sizes, goal: float) -> list[Result]:
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     turns = sizes.turns + 1
     with (
-        side("ours", "steps", network, sizes.steps, turns, sizes.patch_size) as ours,
-        side("peer", "steps", network, 1, turns, sizes.patch_size) as peer,
+        ready_side("ours", network, sizes.steps, turns, sizes.patch_size) as ours,
+        ready_side("peer", network, 1, turns, sizes.patch_size) as peer,
     ):
         for turn in range(turns):
             took = ours.take_turn(), peer.take_turn()
@@ -201,6 +201,14 @@ def side(name: str, what: str, network: str, *amounts: int) -> Iterator[Side]:
         except BaseException:
             process.kill()
             raise
+
+
+@contextmanager
+def ready_side(name: str, network: str, *amounts: int) -> Iterator[Side]:
+    """Run a side's process, whose first turn may come."""
+    with side(name, "steps", network, *amounts) as started:
+        assert started.answer() == "ready"
+        yield started
 
 
 def _result(
