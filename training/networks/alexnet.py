@@ -18,8 +18,9 @@ class AlexNet(nn.Module):
     """AlexNet without local response normalisation.
 
     Source: Krizhevsky 2014 ("One weird trick for parallelizing convolutional neural networks"),
-    with the layers and the parameter names of torchvision, whose files of weights it takes. 256x256
-    crops of the last maps' 7x7 places are averaged to 6x6.
+    with the layers and the parameter names of torchvision, whose files of weights it takes. Its
+    last maps are averaged to 6x6 places whatever a crop's size: 224x224 crops give just these,
+    256x256 crops 7x7.
 
     Class activation maps are not defined for it: three linear layers follow the maps.
 
