@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,14 @@ from sklearn import metrics
 from sqlalchemy import select
 
 from datastore.catalogue import Catalogue
+from datastore.datasets.freeze import freeze
+from datastore.datasets.items import BLOCKS
+from datastore.datasets.loading import load
 from datastore.datasets.manifest import Manifest
 from datastore.tables import Dataset, Experiment, Prediction, Run, RunPredictions
 from tests.support.catalogues import new_sqlite_catalogue
+from tests.support.dataset_frames import dataset_spec, make_frames
+from tests.support.dataset_rows import fill
 from tests.support.recorded_experiments import (
     AT,
     CROPS,
@@ -227,3 +233,34 @@ def test_predictions_of_other_images_are_refused(catalogue: Catalogue, manifest:
         session.add(RunPredictions(run_id=run_id, evaluation="clean", predictions_asset_id=other))
     with pytest.raises(ExperimentError, match="not of the images that its rows speak of"):
         summarise(catalogue, "mixed up")
+
+
+def test_natural_frames_are_tested_by_days(tmp_path: Path) -> None:
+    """Pictures of one day share content, whatever sessions they were imported in."""
+    frames = [
+        # both imports hold pictures of all the days of a class
+        replace(frame, session=f"import {number % 2}")
+        for number, frame in enumerate(
+            make_frames(
+                scenes=("any",), sessions=6, repeats=2, kind="natural", scene=None, fixture=None
+            )
+        )
+    ]
+    with new_sqlite_catalogue(tmp_path) as catalogue:
+        fill(catalogue, frames)
+        spec = dataset_spec(
+            kind="natural",
+            blocks={"sessions_per_class": {"validation": 1, "test": 2}},
+            scenes=None,
+        )
+        manifest = load(catalogue, freeze(catalogue, spec, AT, force="uncontrolled").version)
+        days = {block: {one.session_unit for one in manifest.block(block)} for block in BLOCKS}
+        for keeps_crops in (True, False):
+            name = f"days {keeps_crops}"
+            record_experiment(
+                catalogue, [manifest], name, blocks=["new-session"], keeps_crops=keeps_crops
+            )
+            found = summarise(catalogue, name).evaluation("new-session")
+            assert found.sessions == len(days["new-session"]) == 4
+            assert found.smallest_p == pytest.approx(1 / 6)
+            assert f"{len(days['train'])} training" in found.interval.meaning
