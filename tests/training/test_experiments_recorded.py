@@ -86,6 +86,10 @@ def _run(
     return run_experiment(catalogue, spec, work_folder=work, clock=FixedClock(FROZEN_AT), **options)
 
 
+def _check(catalogue: Catalogue, spec: ExperimentSpec, work: Path) -> None:
+    check_experiment(catalogue, spec, work_folder=work, measure=False)
+
+
 def test_what_was_computed_by_what_is_recorded_with_every_answer(
     catalogue: Catalogue, controlled: str, tmp_path: Path
 ) -> None:
@@ -241,6 +245,7 @@ def test_cameras_that_are_learned_from_are_chosen_and_all_are_judged(
         ({"input": "jpeg-rgb"}, "is of raw files, which give no jpeg-rgb"),
         ({"patches": "defect-centred"}, "has no defect ledger: run `agetrace defects extract`"),
         ({"patch_size": 512}, "512"),
+        ({"patch_size": 36}, "36"),
         ({"validation_every": 5}, "has no validation block"),
         ({"pretrained": {"file": "nowhere.pth"}}, "nowhere.pth cannot be read"),
     ],
@@ -248,9 +253,10 @@ def test_cameras_that_are_learned_from_are_chosen_and_all_are_judged(
 def test_what_cannot_be_is_refused_before_anything_is_recorded(
     changes: dict[str, Any], told: str, catalogue: Catalogue, tmp_path: Path
 ) -> None:
-    with pytest.raises((ExperimentError, PatchError), match=told) as caught:
-        _run(catalogue, _spec("controlled", **changes), tmp_path / "work")
-    assert caught.value.exit_code in (1, 2)
+    for ask in (_run, _check):
+        with pytest.raises((ExperimentError, PatchError, NetworkError), match=told) as caught:
+            ask(catalogue, _spec("controlled", **changes), tmp_path / "work")
+        assert caught.value.exit_code == 2
     with catalogue.reading() as session:
         assert session.scalars(select(Run)).all() == []
 

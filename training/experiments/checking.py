@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from sqlalchemy import select
 
 from datastore.catalogue import Catalogue
@@ -126,6 +127,9 @@ def check_experiment(
     network = build_network(
         spec.network, channels, len(class_names), front=spec.front, input_name=spec.input
     )
+    # a network refuses crops that it cannot take
+    with torch.inference_mode():
+        network.eval()(torch.zeros(batch_shape(spec.input, 1, spec.patch_size)))
     execution = measured_execution(spec, len(class_names)) if measure else None
     step_s = (
         None if execution is None else seconds_per_step(execution.applied(spec), len(class_names))
@@ -162,8 +166,6 @@ def _require_files(catalogue: Catalogue, fold: PreparedFold) -> None:
 
 
 def _crops_per_epoch(spec: ExperimentSpec, frame_sets: FrameSets, train: Judged) -> int:
-    if spec.patches == "random":
-        return len(train.items)
     # the crops of a camera are those of its first frame
     serials = np.array([item.camera.serial for item in train.items])
     total = 0
@@ -171,7 +173,9 @@ def _crops_per_epoch(spec: ExperimentSpec, frame_sets: FrameSets, train: Judged)
         item = train.items[int(np.argmax(serials == serial))]
         one: FrameSet = frame_sets.of(Judged("train", (item,), train.masks))
         fixed = FixedPlaces(one, spec.patches, spec.patch_size, spec.patches_per_frame)
-        total += len(fixed.of(0)) * int((serials == serial).sum())
+        places = len(fixed.of(0))
+        frames = int((serials == serial).sum())
+        total += frames * (1 if spec.patches == "random" else places)
     return total
 
 

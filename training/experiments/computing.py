@@ -37,7 +37,12 @@ def new_network(spec: ExperimentSpec, classes: int) -> nn.Module:
         spec.network, channels, classes, front=spec.front, input_name=spec.input
     )
     if spec.pretrained is not None:
-        load_pretrained(network, spec.pretrained.file, spec.pretrained.mode)
+        load_pretrained(
+            network,
+            spec.pretrained.file,
+            spec.pretrained.mode,
+            normalisation=spec.pretrained.normalisation,
+        )
     project_constraints(network)
     network = network.to(device_of(spec))
     if spec.channels_last is not False:

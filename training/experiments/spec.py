@@ -69,6 +69,8 @@ class Pretrained(_Strict):
     file: Path
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     mode: Literal["fine-tune", "feature-extraction"] = "fine-tune"
+    normalisation: Literal["none", "imagenet"] = "none"
+    """What the file's network was trained with: `imagenet` for torchvision's own files."""
 
 
 class ExperimentSpec(_Strict):

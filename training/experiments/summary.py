@@ -14,16 +14,9 @@ from sqlalchemy.orm import Session
 from datastore.catalogue import Catalogue
 from datastore.tables import Experiment, Run
 from training.experiments.answers import ImageAnswers, RunAnswers
-from training.experiments.calibration import Reliability, confidence_reliability
+from training.experiments.crop_measures import CropMeasures, mean_kappa, measure_crops
 from training.experiments.errors import ExperimentError
-from training.experiments.measures import (
-    Recognition,
-    RunMeasures,
-    image_probabilities,
-    measure,
-    recognition,
-)
-from training.experiments.predictions import Predictions
+from training.experiments.measures import Recognition, recognition
 from training.experiments.run_results import RunsInterval, runs_interval
 from training.experiments.stored_predictions import read_answers
 from training.statistics import SessionTest, runs_permutation_test
@@ -58,34 +51,6 @@ class CameraSummary:
     p_value: float
     smallest_p: float
     verdict: str
-
-
-@dataclass(frozen=True)
-class CropMeasures:
-    """What is known only where the runs kept what they said of every crop; means over the runs.
-
-    Attributes
-    ----------
-    balanced_accuracy, kappa
-        Of crops, each by itself.
-    voted_accuracy
-        Of images, each by the class that most of its crops name.
-    log_loss, brier_score
-        Of the images' probabilities, those that the mean of their crops' log-probabilities gives.
-    calibration
-        How often images are of the class that is named with a certain probability, over all runs
-        together.
-    calibration_error
-        Expected calibration error of that curve.
-    """
-
-    balanced_accuracy: float
-    kappa: float | None
-    voted_accuracy: float
-    log_loss: float
-    brier_score: float
-    calibration: Reliability
-    calibration_error: float
 
 
 @dataclass(frozen=True)
@@ -314,11 +279,13 @@ def summarise_evaluation(
         verdict=test.verdict,
         interval=runs_interval([run.result() for run in runs]),
         balanced_accuracy=float(np.mean([one.balanced_accuracy for one in recognised])),
-        kappa=_mean_kappa(recognised),
+        kappa=mean_kappa(recognised),
         confusion=_summed(recognised),
         class_names=tuple(class_names),
         cameras=tuple(_camera(serial, images, class_names) for serial in serials),
-        crops=_crops([run.predictions for run in runs if run.predictions is not None], len(runs)),
+        crops=measure_crops(
+            [run.predictions for run in runs if run.predictions is not None], len(runs)
+        ),
     )
 
 
@@ -333,7 +300,7 @@ def _camera(serial: str, runs: Sequence[ImageAnswers], class_names: Sequence[str
         sessions=_count([one.sessions for one in images]),
         accuracy=float(np.mean([one.accuracy for one in recognised])),
         balanced_accuracy=float(np.mean([one.balanced_accuracy for one in recognised])),
-        kappa=_mean_kappa(recognised),
+        kappa=mean_kappa(recognised),
         chance_low=test.chance.low,
         chance_high=test.chance.high,
         p_value=test.p_value,
@@ -359,30 +326,6 @@ def _recognition(run: ImageAnswers, class_names: Sequence[str]) -> Recognition:
     return recognition(labels, named, len(class_names))
 
 
-def _mean_kappa(runs: Sequence[Recognition]) -> float | None:
-    kappas = [one.kappa for one in runs if one.kappa is not None]
-    return float(np.mean(kappas)) if len(kappas) == len(runs) else None
-
-
 def _summed(runs: Sequence[Recognition]) -> tuple[tuple[int, ...], ...]:
     counts: NDArray[np.int64] = np.sum([one.confusion for one in runs], axis=0)
     return tuple(tuple(row) for row in counts.tolist())
-
-
-def _crops(predictions: Sequence[Predictions], runs: int) -> CropMeasures | None:
-    if len(predictions) < runs:
-        return None
-    measured: list[RunMeasures] = [measure(one) for one in predictions]
-    curve = confidence_reliability(
-        np.concatenate([one.labels for one in predictions]),
-        np.concatenate([image_probabilities(one) for one in predictions]),
-    )
-    return CropMeasures(
-        balanced_accuracy=float(np.mean([one.crops.balanced_accuracy for one in measured])),
-        kappa=_mean_kappa([one.crops for one in measured]),
-        voted_accuracy=float(np.mean([one.voted.accuracy for one in measured])),
-        log_loss=float(np.mean([one.log_loss for one in measured])),
-        brier_score=float(np.mean([one.brier_score for one in measured])),
-        calibration=curve,
-        calibration_error=curve.expected_error,
-    )
