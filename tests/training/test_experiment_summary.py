@@ -111,6 +111,10 @@ def test_crops_are_measured_where_they_were_kept(catalogue: Catalogue, manifest:
     assert kept.crops.voted_accuracy == pytest.approx(np.mean(votes))
     assert sum(kept.crops.calibration.counts) == 4 * len(items)
     assert kept.crops.calibration_error == kept.crops.calibration.expected_error
+    # two classes: the one's probability is the other's complement
+    first, second = kept.crops.class_calibration_errors
+    assert first == pytest.approx(second, abs=1e-6)
+    assert kept.crops.summed_calibration_error != kept.crops.calibration_error
 
 
 def test_cameras_are_measured_apart(catalogue: Catalogue, manifest: Manifest) -> None:
