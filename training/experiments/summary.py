@@ -283,9 +283,7 @@ def summarise_evaluation(
         confusion=_summed(recognised),
         class_names=tuple(class_names),
         cameras=tuple(_camera(serial, images, class_names) for serial in serials),
-        crops=measure_crops(
-            [run.predictions for run in runs if run.predictions is not None], len(runs)
-        ),
+        crops=measure_crops([run.predictions for run in runs]),
     )
 
 
