@@ -18,9 +18,9 @@ from training.experiments.crop_places import FixedPlaces
 from training.experiments.errors import ExperimentError
 from training.experiments.execution import Execution
 from training.experiments.frame_set import FrameSet
+from training.experiments.frame_sets import FrameSets
 from training.experiments.measuring import measured_execution, seconds_per_step
 from training.experiments.preparing import (
-    FrameSets,
     Judged,
     PreparedFold,
     prepare_folds,

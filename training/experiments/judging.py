@@ -18,9 +18,10 @@ from training.experiments.computing import network_for_weights
 from training.experiments.errors import ExperimentError
 from training.experiments.evaluate import predict
 from training.experiments.execution import Execution
+from training.experiments.frame_sets import FrameSets
 from training.experiments.masks import resolve_mask
 from training.experiments.predictions import Predictions
-from training.experiments.preparing import FrameSets, Judged
+from training.experiments.preparing import Judged
 from training.experiments.spec import recorded_spec
 
 

@@ -17,8 +17,8 @@ from training.code_version import code_version
 from training.experiments.distributed import joined_processes
 from training.experiments.errors import ExperimentError
 from training.experiments.frame_set import FrameSet
+from training.experiments.frame_sets import FrameSets
 from training.experiments.preparing import (
-    FrameSets,
     Judged,
     PreparedFold,
     prepare_folds,

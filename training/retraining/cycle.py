@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from datastore import audit
 from datastore.catalogue import Catalogue
 from datastore.clocks import CivilClock
 from datastore.datasets.audited import PixelFeatures
@@ -36,13 +34,13 @@ from datastore.tables import (
     RunExecution,
     Timeslot,
 )
-from datastore.timeslots import find_scheme
 from training.errors import TrainingError
 from training.experiments.judging import judge_experiment
 from training.experiments.runner import run_experiment
 from training.retraining.comparison import Against, compare, decide
 from training.retraining.errors import PolicyError
 from training.retraining.policy import RetrainingPolicy, recorded_policy
+from training.retraining.records import ClosedTimeslot, add_event, begin, newest_event
 from training.retraining.registry import (
     in_service,
     label,
@@ -127,12 +125,12 @@ def retrain(
     TrainingError, DatastoreError
         If a step fails: that is recorded, and the next call tries again.
     """
-    row_id, slot = _begin(catalogue, policy, timeslot, clock)
+    row_id, slot = begin(catalogue, policy, timeslot, clock)
     with catalogue.reading() as session:
         policy = recorded_policy(
             session.get_one(Retraining, row_id).policy_document, f"policy {policy.name}"
         )
-        newest = _newest(session, row_id)
+        newest = newest_event(session, row_id)
     if newest.step in _ENDS and not (again and newest.step == "refused"):
         return _result(policy, slot, newest, is_new=False)
     work = _Work(catalogue, policy, row_id, slot, work_folder, clock)
@@ -144,76 +142,11 @@ def retrain(
         work.add("failed", str(error), {})
         raise
     with catalogue.reading() as session:
-        return _result(policy, slot, _newest(session, row_id), is_new=True)
-
-
-@dataclass(frozen=True)
-class _Slot:
-    """A timeslot, and the closed ones of its scheme up to it."""
-
-    id: int
-    ordinal: int
-    closed: tuple[int, ...]
-
-
-def _begin(
-    catalogue: Catalogue, policy: RetrainingPolicy, ordinal: int | None, clock: CivilClock
-) -> tuple[int, _Slot]:
-    """Find or record a retraining."""
-    now = clock.now()
-    with catalogue.writing() as session:
-        slot = _closed_slot(session, policy, ordinal, now)
-        lock_line(session, policy.name)
-        row = session.scalar(
-            select(Retraining).where(
-                Retraining.policy == policy.name, Retraining.timeslot_id == slot.id
-            )
-        )
-        if row is None:
-            row = Retraining(
-                policy=policy.name,
-                timeslot_id=slot.id,
-                policy_document=policy.model_dump(mode="json"),
-                created_at=now,
-            )
-            session.add(row)
-            session.flush()
-            _add(session, row.id, "begun", None, {"timeslot": slot.ordinal}, now)
-        return row.id, slot
-
-
-def _closed_slot(
-    session: Session, policy: RetrainingPolicy, ordinal: int | None, now: datetime
-) -> _Slot:
-    scheme = find_scheme(session, policy.scheme)
-    closed: list[Timeslot] = [one for one in scheme.timeslots if one.ends_at <= now]
-    if ordinal is None:
-        if not closed:
-            raise PolicyError(f"scheme {policy.scheme}: no timeslot has closed yet")
-        ordinal = closed[-1].ordinal
-    found = next((one for one in scheme.timeslots if one.ordinal == ordinal), None)
-    if found is None:
-        raise PolicyError(f"scheme {policy.scheme} has no timeslot {ordinal}")
-    if found.ends_at > now:
-        raise PolicyError(
-            f"timeslot {ordinal} of scheme {policy.scheme} is open until"
-            f" {found.ends_at.isoformat()}: its frames are not all there"
-        )
-    until = tuple(one.ordinal for one in closed if one.ordinal <= ordinal)
-    return _Slot(found.id, ordinal, until)
-
-
-def _newest(session: Session, row_id: int) -> RetrainingEvent:
-    return session.scalars(
-        select(RetrainingEvent)
-        .where(RetrainingEvent.retraining_id == row_id)
-        .order_by(RetrainingEvent.id.desc())
-        .limit(1)
-    ).one()
+        return _result(policy, slot, newest_event(session, row_id), is_new=True)
 
 
 def _result(
-    policy: RetrainingPolicy, slot: _Slot, event: RetrainingEvent, *, is_new: bool
+    policy: RetrainingPolicy, slot: ClosedTimeslot, event: RetrainingEvent, *, is_new: bool
 ) -> RetrainingResult:
     return RetrainingResult(
         policy=policy.name,
@@ -226,22 +159,6 @@ def _result(
     )
 
 
-def _add(
-    session: Session,
-    row_id: int,
-    step: RetrainingStep,
-    reason: str | None,
-    numbers: dict[str, Any],
-    at: datetime,
-) -> None:
-    session.add(
-        RetrainingEvent(retraining_id=row_id, step=step, at=at, reason=reason, numbers=numbers)
-    )
-    session.flush()
-    entry = {"retraining": row_id, "reason": reason, "numbers": numbers}
-    audit.append(session, f"retraining {step}", entry, at)
-
-
 class _Work:
     """The steps of one retraining."""
 
@@ -250,7 +167,7 @@ class _Work:
         catalogue: Catalogue,
         policy: RetrainingPolicy,
         row_id: int,
-        slot: _Slot,
+        slot: ClosedTimeslot,
         work_folder: Path,
         clock: CivilClock,
     ) -> None:
@@ -266,11 +183,11 @@ class _Work:
         with self._catalogue.writing() as session:
             lock_line(session, self._policy.name)
             if self._is_open(session):
-                _add(session, self._row_id, step, reason, numbers, self._clock.now())
+                add_event(session, self._row_id, step, reason, numbers, self._clock.now())
 
     def _is_open(self, session: Session) -> bool:
         # one that was refused is only gone on with when somebody asked for it
-        return _newest(session, self._row_id).step not in ("unchanged", "promoted", "kept")
+        return newest_event(session, self._row_id).step not in ("unchanged", "promoted", "kept")
 
     def _recorded(self, step: RetrainingStep) -> dict[str, Any] | None:
         """Return the numbers of a step that was done, None where it was not."""
@@ -402,7 +319,9 @@ class _Work:
                 reject(
                     session, candidate, now, operator=None, reason=reason, numbers=decision.numbers
                 )
-            _add(session, self._row_id, "promoted" if promotes else "kept", reason, numbers, now)
+            add_event(
+                session, self._row_id, "promoted" if promotes else "kept", reason, numbers, now
+            )
 
     def _against(
         self, experiment_id: int, present_id: int, manifest: Manifest
