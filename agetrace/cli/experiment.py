@@ -145,38 +145,6 @@ def resume(
     _tell(summary, as_json=as_json)
 
 
-@app.command()
-def export(
-    context: typer.Context,
-    experiment: Annotated[str, typer.Argument(help="Name or identifier of the experiment.")],
-    mlflow: Annotated[
-        str | None, typer.Option(help="MLflow's tracking URI, such as sqlite:////data/mlflow.db.")
-    ] = None,
-    tensorboard: Annotated[Path | None, typer.Option(help="TensorBoard's folder of logs.")] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write an experiment's runs to MLflow or TensorBoard; what is there already is left.
-
-    Example: agetrace experiment export controlled --tensorboard logs
-    """
-    if (mlflow is None) == (tensorboard is None):
-        raise typer.BadParameter("give either --mlflow or --tensorboard")
-    from training.experiments import exporting_mlflow, exporting_tensorboard
-    from training.experiments.run_records import read_record
-
-    with catalogue_of(context) as (_, catalogue):
-        record = read_record(catalogue, experiment)
-    if mlflow is not None:
-        written = exporting_mlflow.export(record, mlflow)
-    else:
-        assert tensorboard is not None
-        written = [str(one) for one in exporting_tensorboard.export(record, tensorboard)]
-    if as_json:
-        print_json({"experiment": record.uuid, "written": written})
-    else:
-        say(f"wrote {len(written)} of {len(record.runs)} runs; the others were there")
-
-
 def _is_first() -> bool:
     """Whether this process is the one of `torchrun` that speaks."""
     return os.environ.get("RANK", "0") == "0"
@@ -223,3 +191,4 @@ app.command()(_experiment_reports.show)
 app.command()(_experiment_reports.compare)
 app.command()(_experiment_reports.matrix)
 app.command()(_experiment_reports.plot)
+app.command()(_experiment_reports.export)

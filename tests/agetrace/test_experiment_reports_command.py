@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,23 @@ def test_plot_writes_pictures_where_it_is_told(home: CommandLine, tmp_path: Path
     assert "swapped" in home.run(
         "experiment", "plot", "strong", "--to", folder, "--block", "swapped", code=2
     ).message  # fmt: skip
+
+
+def test_export_asks_where_to_and_for_its_extra(
+    home: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "--tensorboard FOLDER" in home.run("experiment", "export", "strong", code=2).message
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    logs = tmp_path / "logs"
+    wrong = home.run("experiment", "export", "strong", "--tensorboard", logs, code=2)
+    assert "agetrace[tensorboard]" in wrong.message
+    assert not logs.exists()
+
+
+def test_export_tells_what_it_wrote(home: CommandLine, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboardX", reason="the extra `tensorboard` is not installed")
+    command = ("experiment", "export", "strong", "--tensorboard", tmp_path)
+    first = home.run(*command, "--json").document
+    assert first["runs"] == len(first["written"]["tensorboard"]) == 4
+    assert all(Path(folder).is_dir() for folder in first["written"]["tensorboard"])
+    assert "0 of 4 runs written" in home.run(*command).message

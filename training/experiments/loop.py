@@ -46,6 +46,9 @@ from training.experiments.spec import ExperimentSpec
 from training.networks.fronts import project_constraints
 from training.patches.prefetch import prefetched
 
+_AHEAD = 3
+"""Batches that are prepared while one is learned from."""
+
 
 @dataclass(frozen=True)
 class TrainedNetwork:
@@ -62,7 +65,8 @@ class TrainedNetwork:
     looks
         Looks at the validation block.
     waiting_share
-        Share of the time that was spent waiting for crops; nan where nothing was to be done.
+        Share of the time that was spent waiting for crops, the first ones apart; nan where there
+        were no others.
     """
 
     network: nn.Module
@@ -200,14 +204,15 @@ class _Run:
             return
         set_training(self._spec, self._network)
         network = self._processes.together(self._network)
-        asked_at = time.monotonic()
+        asked_at: float | None = None
         for crops, targets in self._batches():
             loaded_at = time.monotonic()
-            self._waited_s += loaded_at - asked_at
+            is_first = asked_at is None
+            self._waited_s += 0.0 if asked_at is None else loaded_at - asked_at
             loss = self._learn(network, crops, targets)
             self._losses[self._step] = loss
             self._step += 1
-            self._trained_s += time.monotonic() - loaded_at
+            self._trained_s += 0.0 if is_first else time.monotonic() - loaded_at
             self._look_at_validation()
             if checkpoint is not None and self._processes.is_first and checkpoint.is_due:
                 checkpoint.write(self.state())
@@ -231,7 +236,7 @@ class _Run:
                 crops = torch.from_numpy(augmented(crops.numpy(), changes, draws))
             return crops, self._labels[part.indices]
 
-        return prefetched(enumerate(places, self._step), load)
+        return prefetched(enumerate(places, self._step), load, _AHEAD)
 
     def _learn(self, network: nn.Module, crops: Tensor, targets: Tensor) -> float:
         spec = self._spec
