@@ -108,6 +108,10 @@ class FrameSet:
 
     def sha256(self) -> str:
         """Return the hash of contents, classes, groups and places, in this order."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         digest = hashlib.sha256()
         for row in zip(
             (frame.key for frame in self.frames),
