@@ -98,7 +98,7 @@ def step_results(network: str, sizes: Sizes, goal: float) -> list[Result]:
             if turn:
                 for name, step_s in zip(SIDES, took, strict=True):
                     seconds[name].append(step_s)
-        found = ours.answer()
+        found, _ = ours.answer(), peer.answer()
     rates = {name: BATCH / statistics.median(of_side) for name, of_side in seconds.items()}
     chosen = f"{found['precision']}{', channels last' if found['channels_last'] else ''}"
     waiting = found["waiting"]
