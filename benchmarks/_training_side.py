@@ -119,7 +119,7 @@ def _plain_turns(network: str, patch_size: int, turns: Turns) -> dict[str, Any]:
 def plain_training(
     spec: ExperimentSpec, batches: Iterator[Crops], seed: int, on_step: OnStep
 ) -> nn.Module:
-    """Train as tutorials do: float32, PyTorch's layout, threads and memory."""
+    """Train as tutorials do: float32, PyTorch's layout and memory."""
     import torch
     from torch.nn import functional
 
@@ -228,6 +228,7 @@ def accuracy_spec(network: str, patch_size: int, steps: int, **settings: Any) ->
         "steps": steps,
         "batch_size": BATCH,
         "device": "cpu",
+        "threads": 1,
     }
     return ExperimentSpec.model_validate(values | settings)
 
