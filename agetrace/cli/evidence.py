@@ -14,17 +14,24 @@ def evidence(
     context: typer.Context,
     experiment: Annotated[list[str], typer.Argument(help="Names or identifiers of experiments.")],
     output: Annotated[Path, typer.Option(help="File of the report.")] = Path("evidence.html"),
+    placebo: Annotated[
+        list[str] | None,
+        typer.Option(help="Experiment on classes without an age between them; may be repeated."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write one self-contained page: runs per block, defects, growth, saliency, lineage.
+    """Write one self-contained page: verdict, runs per block, defects, saliency, lineage.
 
-    Example: agetrace evidence controlled-nano --output evidence.html
+    Example: agetrace evidence controlled-nano --placebo without-ageing --output evidence.html
     """
     from training.evidence.report import write_report
 
     with catalogue_of(context) as (_, catalogue):
-        write_report(catalogue, experiment, output)
+        judgements = write_report(catalogue, experiment, output, placebo or ())
     if as_json:
-        print_json({"report": str(output)})
-    else:
-        say(f"wrote {output}")
+        verdicts = [one.to_json() for one in judgements]
+        print_json({"report": str(output), "judgements": verdicts})
+        return
+    for one in judgements:
+        say(f"{one.experiment}: {one.verdict.replace('-', ' ')}: {one.reason}")
+    say(f"wrote {output}")

@@ -92,7 +92,7 @@ def trained(folder: Path) -> dict[str, Any]:
     (run,) = folder.glob("run-*")
     record = json.loads((run / "run.json").read_text())
     return {
-        "files": sorted(one.name for one in run.iterdir() if not one.match(".partial-*")),
+        "files": sorted(one.name for one in run.iterdir()),
         "weights": (run / "weights.safetensors").read_bytes(),
         "record": {k: v for k, v in record.items() if k not in ("seconds", "waiting_share")},
     }

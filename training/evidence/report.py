@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,18 @@ from training.defects import ledger_records, plots
 from training.defects.ledger_places import LedgerPlaces, ledger_places
 from training.evidence.figures import SaliencyPanel, runs_box_plot, saliency_figure
 from training.evidence.page import Picture, Section, Table, picture_of, render_page
+from training.evidence.verdict import DatasetStanding, Judgement, judge
 from training.experiments.summary import ROW_COLUMNS, ExperimentSummary, summarise
 from training.saliency.maps import cells_over_sensor
 
 
-def write_report(catalogue: Catalogue, references: Sequence[str], output: Path) -> None:
-    """Write the evidence page of one or more experiments.
+def write_report(
+    catalogue: Catalogue,
+    references: Sequence[str],
+    output: Path,
+    placebos: Sequence[str] = (),
+) -> list[Judgement]:
+    """Write the evidence page of one or more experiments, and return the verdict on each.
 
     Parameters
     ----------
@@ -34,21 +41,62 @@ def write_report(catalogue: Catalogue, references: Sequence[str], output: Path) 
         Their names or identifiers.
     output
         The HTML file; its folder is made when missing.
+    placebos
+        Names or identifiers of experiments on classes without an age between them.
 
     Raises
     ------
     ExperimentError
-        If there is no such experiment.
+        If there is no such experiment, or one was not judged on a clean block.
     """
     summaries = [summarise(catalogue, reference) for reference in references]
-    lead = " ".join(_lead(summary) for summary in summaries)
+    controls = [summarise(catalogue, reference) for reference in placebos]
+    judgements = [
+        judge(summary, dataset_standing(catalogue, summary.dataset_version), controls)
+        for summary in summaries
+    ]
+    lead = " ".join(
+        f"{one.experiment}: {one.verdict.replace('-', ' ')}: {one.reason}. {_lead(summary)}"
+        for one, summary in zip(judgements, summaries, strict=True)
+    )
     page = render_page(
         "Evidence: " + ", ".join(summary.name for summary in summaries),
         lead,
-        evidence_sections(catalogue, summaries),
+        [verdict_section(judgements), *evidence_sections(catalogue, [*summaries, *controls])],
     )
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
+    return judgements
+
+
+def dataset_standing(catalogue: Catalogue, version: str) -> DatasetStanding:
+    """Return what the record of a dataset says of its content control."""
+    manifest = load(catalogue, version)
+    header = manifest.header
+    found = newest_audit(catalogue, manifest.unforced_version)
+    return DatasetStanding(
+        name=header.name,
+        audit=None if found is None else found.report.verdict,
+        forced=None if header.forced is None else header.forced.reason,
+        waived=tuple(one.constraint for one in header.waived),
+        uncontrolled=header.uncontrolled,
+    )
+
+
+def verdict_section(judgements: Sequence[Judgement]) -> Section:
+    """Show the rules, declared beforehand, with what was measured for each experiment."""
+    return Section(
+        title="Verdict",
+        paragraphs=[
+            f"{one.experiment}: {one.verdict.replace('-', ' ')}, because {one.reason}."
+            for one in judgements
+        ],
+        checks=[
+            replace(check, statement=f"{one.experiment}: {check.statement}")
+            for one in judgements
+            for check in one.checks
+        ],
+    )
 
 
 def evidence_sections(

@@ -182,6 +182,9 @@ class RunFolder:
             except BlockingIOError:
                 yield False
                 return
+            # nobody else writes here: these are what kills left of unfinished files
+            for left_behind in run_folder.glob(".partial-*"):
+                left_behind.unlink()
             yield True
 
     def _execution(self) -> Execution:
