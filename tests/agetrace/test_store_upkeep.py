@@ -136,7 +136,8 @@ def test_disk_and_bucket_are_repaired_from_each_other(home: CommandLine, endpoin
     found = home.run("store", "verify", "--store", "cloud", "--json", code=1).document
 
     assert (found["verified"], found["damaged"], found["missing"]) == (1, 1, 1)
-    kept = [one for one in objects.objects.all() if "/quarantine/" in one.key]
+    # other tests of this process have had other prefixes in the bucket
+    kept = [one for one in objects.objects.filter(Prefix="lab/") if "/quarantine/" in one.key]
     assert [one.get()["Body"].read() for one in kept] == [bytes(data)]
     assert home.run("store", "repair", "--store", "local", "--json").document["repaired"] == 1
     assert home.run("store", "repair", "--json").document["repaired"] == 2

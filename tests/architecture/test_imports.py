@@ -12,15 +12,32 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agetrace", "capture", "datastore", "fixtures", "migrations", "training")
 TORCH_MODULES = {
+    "training.experiments.checking",
+    "training.experiments.checkpoints",
+    "training.experiments.computing",
+    "training.experiments.distributed",
     "training.experiments.evaluate",
+    "training.experiments.execution",
+    "training.experiments.judging",
     "training.experiments.loop",
+    "training.experiments.measuring",
+    "training.experiments.optimisers",
     "training.experiments.records",
     "training.experiments.runner",
     "training.experiments.runs",
     "training.experiments.saliency_records",
+    "training.networks.alexnet",
+    "training.networks.five_crop",
+    "training.networks.fronts",
+    "training.networks.googlenet",
+    "training.networks.medians",
+    "training.networks.pooling",
+    "training.networks.pretrained",
     "training.networks.registry",
+    "training.networks.residual",
     "training.networks.srnet",
     "training.patches.dataset",
+    "training.retraining.cycle",
     "training.saliency.cam",
 }
 NOT_IMPORTABLE = ("migrations.env", "agetrace.__main__", "fixtures.__main__")
