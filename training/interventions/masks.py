@@ -1,4 +1,4 @@
-"""Changes of raw mosaics that remove or add defects, to see whether a decision hangs on them.
+"""Photosites that are inpainted, to see whether a decision hangs on them, and their controls.
 
 Pure numpy on ``raw-mosaic`` frames, where the footprint of a defect is its own photosite. Knows no
 ledger: coordinates are given.
@@ -7,22 +7,18 @@ ledger: coordinates are given.
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from training.errors import TrainingError
+from training.interventions.places import (
+    Coordinates,
+    InterventionError,
+    checked_places,
+    content_name,
+    random_counterparts,
+)
 from training.patches.inputs import Mosaic, Variation
-
-Coordinates = NDArray[np.int64]
-
-
-class InterventionError(TrainingError):
-    """An intervention was asked for that the frame cannot take."""
-
-    exit_code: ClassVar[int] = 2
-
+from training.patches.places import Area
 
 # The eight nearest photosites of the same colour, then the sixteen of the ring beyond.
 _RINGS = tuple(
@@ -36,13 +32,6 @@ _RINGS = tuple(
     )
     for reach in (2, 4, 6, 8)
 )
-
-
-def _checked(coordinates: Coordinates, shape: tuple[int, ...]) -> Coordinates:
-    places = np.asarray(coordinates, np.int64).reshape(-1, 2)
-    if ((places < 0) | (places >= shape)).any():
-        raise InterventionError(f"coordinates outside of the frame {shape[0]}x{shape[1]}")
-    return places
 
 
 def mask_defects(mosaic: Mosaic, coordinates: Coordinates) -> Mosaic:
@@ -68,7 +57,7 @@ def mask_defects(mosaic: Mosaic, coordinates: Coordinates) -> Mosaic:
     InterventionError
         When a coordinate lies outside, or a photosite has no neighbour left within 8 photosites.
     """
-    places = _checked(coordinates, mosaic.shape)
+    places = checked_places(coordinates, mosaic.shape)
     masked = np.zeros(mosaic.shape, bool)
     masked[places[:, 0], places[:, 1]] = True
     result = mosaic.copy()
@@ -120,7 +109,7 @@ def random_mask(
         When the frame has fewer photosites to choose from.
     """
     free = np.ones(shape, bool)
-    places = _checked(excluded, shape)
+    places = checked_places(excluded, shape)
     free[places[:, 0], places[:, 1]] = False
     candidates = np.flatnonzero(free)
     if count > len(candidates):
@@ -129,21 +118,31 @@ def random_mask(
     return np.stack(np.unravel_index(np.sort(chosen), shape), axis=-1).astype(np.int64)
 
 
-def transplant_defects(
-    mosaic: Mosaic, coordinates: Coordinates, amplitudes_dn: NDArray[np.float64], white_level: int
+def mask_variation(coordinates: Coordinates) -> Variation:
+    """Return the masking of these photosites as a change that a frame cache can name."""
+    ordered = np.unique(np.asarray(coordinates, np.int64).reshape(-1, 2), axis=0)
+    digest = hashlib.sha256(ordered.astype("<i8").tobytes()).hexdigest()
+    return Variation(f"mask:{digest}", lambda mosaic: mask_defects(mosaic, ordered))
+
+
+def masks_control(
+    mosaic: Mosaic, coordinates: Coordinates, controls: Coordinates, white_level: int
 ) -> Mosaic:
-    """Add defects to a frame that has none of them; the decision must follow.
+    """Change sound photosites by as much as masking would change defects, which stay.
+
+    Where a photosite has no room for its change it is made in the other direction, so that the
+    amplitude is kept.
 
     Parameters
     ----------
     mosaic
         Raw values (rows, columns).
     coordinates
-        (row, column) of the defects, shape (defects, 2).
-    amplitudes_dn
-        What each defect adds at the frame's settings (tau D + c), in DN, shape (defects,).
+        (row, column) of the photosites that the mask replaces, shape (n, 2).
+    controls
+        (row, column) of the sound photosite that is changed for each, shape (n, 2).
     white_level
-        Saturation in DN, where the sum ends.
+        Saturation in DN, where values end.
 
     Returns
     -------
@@ -153,18 +152,49 @@ def transplant_defects(
     Raises
     ------
     InterventionError
-        When a coordinate lies outside, or there is not one amplitude per defect.
+        When a coordinate lies outside, there is not one control per photosite, or a photosite
+        cannot be masked.
     """
-    places = _checked(coordinates, mosaic.shape)
-    if np.shape(amplitudes_dn) != (len(places),):
-        raise InterventionError(f"{np.shape(amplitudes_dn)} amplitudes for {len(places)} defects")
-    values = mosaic.astype(np.float64)
-    np.add.at(values, (places[:, 0], places[:, 1]), amplitudes_dn)
-    return np.clip(np.rint(values), 0, white_level).astype(np.uint16)
+    places = checked_places(coordinates, mosaic.shape)
+    sound = checked_places(controls, mosaic.shape)
+    if len(places) != len(sound):
+        raise InterventionError(f"{len(sound)} controls for {len(places)} masked photosites")
+    masked = mask_defects(mosaic, places)
+    rows, columns = places.T
+    change = masked[rows, columns].astype(np.int64) - mosaic[rows, columns]
+    rows, columns = sound.T
+    values = mosaic[rows, columns].astype(np.int64)
+    fits = (values + change >= 0) & (values + change <= white_level)
+    result = mosaic.copy()
+    changed = values + np.where(fits, change, -change)
+    result[rows, columns] = np.clip(changed, 0, white_level)
+    return result
 
 
-def mask_variation(coordinates: Coordinates) -> Variation:
-    """Return the masking of these photosites as a change that a frame cache can name."""
+def mask_control_variation(
+    coordinates: Coordinates, excluded: Coordinates, area: Area, white_level: int, seed: int
+) -> Variation:
+    """Return the control of `mask_variation` of equal number, colours and amplitude.
+
+    Parameters
+    ----------
+    coordinates
+        (row, column) of the photosites that the mask replaces, shape (n, 2).
+    excluded
+        (row, column) of all known defects, shape (defects, 2).
+    area
+        Top, left, height and width of the part of the frames that networks see.
+    white_level
+        Saturation in DN.
+    seed
+        Seed of the drawing of the sound photosites.
+
+    Raises
+    ------
+    InterventionError
+        When there are too few sound photosites.
+    """
     ordered = np.unique(np.asarray(coordinates, np.int64).reshape(-1, 2), axis=0)
-    digest = hashlib.sha256(ordered.astype("<i8").tobytes()).hexdigest()
-    return Variation(f"mask:{digest}", lambda mosaic: mask_defects(mosaic, ordered))
+    controls = random_counterparts(ordered, excluded, area, seed)
+    name = content_name("mask-control", ordered, controls, str(white_level))
+    return Variation(name, lambda mosaic: masks_control(mosaic, ordered, controls, white_level))
