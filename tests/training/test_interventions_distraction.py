@@ -74,9 +74,12 @@ def test_networks_that_never_or_always_follow_say_so_in_place_of_a_number() -> N
     assert (never.outcome, never.strength_sd, never.high_sd) == ("never", None, None)
     assert never.statement == "more than 3 standard deviations"
     assert (always.outcome, always.strength_sd, always.low_sd) == ("always", None, None)
-    assert always.statement == "at most 0 standard deviations"
+    assert always.statement.startswith("no trace to leave: without a cue")
     assert always.points[0].right < 0.1 and always.points[0].followed > 0.9
     assert never.to_json()["outcome"] == "never"
+    cues = opposed_classes(_labels(), 2)
+    early = distraction_of({one: [_said(cues)] for one in (0.5, 1.0)}, cues)
+    assert early.statement == "at most 0.5 standard deviations"
 
 
 def test_a_switch_without_any_slope_lies_between_its_neighbours() -> None:

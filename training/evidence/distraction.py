@@ -57,7 +57,8 @@ class Distraction:
         The strength of one half, in standard deviations of a frame's noise; None unless it crosses.
     low_sd, high_sd
         Its interval, by resampling whole sessions and scenes; None where it reaches beyond the
-        strengths that were tried.
+        strengths that were tried. Where strength 0 was tried and ``low_sd`` is None, a trace that
+        could be left was not shown.
     confidence
         Of the interval.
     weakest_sd, strongest_sd
@@ -85,6 +86,8 @@ class Distraction:
         """The number in words."""
         if self.outcome == "never":
             return f"more than {self.strongest_sd:g} standard deviations"
+        if self.outcome == "always" and self.weakest_sd == 0:
+            return f"no trace to leave: without a cue {self.points[0].right:.0%} is right"
         if self.outcome == "always":
             return f"at most {self.weakest_sd:g} standard deviations"
         return f"{self.strength_sd:.3g} standard deviations"
