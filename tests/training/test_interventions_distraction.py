@@ -151,7 +151,7 @@ def test_an_observer_of_trace_and_cue_turns_where_the_two_balance() -> None:
     ]
     expected = [0.5 / gain for gain in gains]
     assert found.outcome == "crosses" and found.strength_sd is not None
-    assert min(expected) - 0.3 < found.strength_sd < max(expected) + 0.3
+    assert found.strength_sd == pytest.approx(np.mean(expected), abs=0.1)
     assert found.points[0].right == 1.0 and found.points[-1].followed == 1.0
 
 

@@ -189,9 +189,12 @@ def transplant_defects(
     places = checked_places(coordinates, mosaic.shape)
     if np.shape(amplitudes_dn) != (len(places),):
         raise InterventionError(f"{np.shape(amplitudes_dn)} amplitudes for {len(places)} defects")
-    values = mosaic.astype(np.float64)
-    np.add.at(values, (places[:, 0], places[:, 1]), amplitudes_dn)
-    return np.clip(np.rint(values), 0, white_level).astype(np.uint16)
+    sites, which = np.unique(places, axis=0, return_inverse=True)
+    added = np.bincount(which.reshape(-1), amplitudes_dn, len(sites))
+    rows, columns = sites.T
+    result = mosaic.copy()
+    result[rows, columns] = np.clip(np.rint(mosaic[rows, columns] + added), 0, white_level)
+    return result
 
 
 def transplant_variation(
