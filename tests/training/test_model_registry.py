@@ -125,6 +125,19 @@ def test_models_are_promoted_retired_and_rolled_back_to(catalogue: Catalogue) ->
     assert actions.count("model in-service") == 6
 
 
+def test_a_rollback_undoes_the_newest_promotion_of_an_older_model_too(
+    catalogue: Catalogue,
+) -> None:
+    ids = _models(catalogue, 2)
+    for number in (0, 1, 0):
+        _promote(catalogue, ids[number])
+    with catalogue.writing() as session:
+        assert roll_back(session, LINE, AT, operator=None, reason="x").id == ids[1]
+        assert roll_back(session, LINE, AT, operator=None, reason="x").id == ids[0]
+        with pytest.raises(RegistryError, match="replaced none"):
+            roll_back(session, LINE, AT, operator=None, reason="x")
+
+
 def test_what_cannot_be_is_refused_and_changes_nothing(catalogue: Catalogue) -> None:
     ids = _models(catalogue, 2)
     _promote(catalogue, ids[0])

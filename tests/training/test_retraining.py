@@ -19,7 +19,16 @@ from capture.daemon.job_definitions import JobDefinition
 from datastore.catalogue import Catalogue, open_catalogue
 from datastore.clocks import FixedClock
 from datastore.datasets.loading import load
-from datastore.tables import AuditEntry, Dataset, Retraining, RetrainingEvent, Run
+from datastore.tables import (
+    AuditEntry,
+    Dataset,
+    Retraining,
+    RetrainingEvent,
+    Run,
+    Session,
+    Shot,
+    ShotSettings,
+)
 from tests.support.catalogues import new_sqlite_catalogue, sqlite_url
 from tests.support.experiment_worlds import (
     AGEING,
@@ -42,6 +51,10 @@ from training.retraining.registry import in_service
 
 SIZES = WorldSizes(rows=96, columns=128, sessions=8, test_sessions=4, scenes=8, test_scenes=3)
 FIRST_LATE = SIZES.sessions + 1
+CLASSES: list[dict[str, Any]] = [
+    {"name": "early", "timeslots": f"1-{SIZES.sessions}"},
+    {"name": "late", "since": FIRST_LATE},
+]
 LONG: dict[str, Any] = {
     "patch_size": 32,
     "steps": 70,
@@ -67,10 +80,7 @@ def _policy(camera: str = AGEING, **changes: Any) -> RetrainingPolicy:
     document = {
         "name": "daily",
         "scheme": SCHEME,
-        "classes": [
-            {"name": "early", "timeslots": f"1-{SIZES.sessions}"},
-            {"name": "late", "since": FIRST_LATE},
-        ],
+        "classes": CLASSES,
         "dataset": {
             "cameras": [camera],
             "role": "raw",
@@ -211,6 +221,52 @@ def test_open_and_unknown_timeslots_are_refused_and_leave_no_row(
     with pytest.raises(PolicyError, match="no timeslot has closed yet"):
         retrain(catalogue, policy, None, work_folder=tmp_path, clock=clock)
     assert _count(catalogue, Retraining) == 0
+
+
+ANYHOW = {"above_chance": False, "margin": 0.9}
+
+
+def test_an_earlier_timeslot_replaces_no_model_of_a_later_one(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    policy = _policy(experiment=SHORT, promotion=ANYHOW)
+    assert _retrain(catalogue, policy, 16, tmp_path).step == "promoted"
+    earlier = _retrain(catalogue, policy, 15, tmp_path, clock=_after(16))
+    assert (earlier.step, _in_service(catalogue)) == ("kept", 1), earlier.reason
+    assert earlier.reason is not None and "later timeslot 16 was promoted" in earlier.reason
+
+
+def test_a_model_that_knows_other_classes_is_not_replaced_without_a_comparison(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    policy = _policy(experiment=SHORT, promotion=ANYHOW)
+    assert _retrain(catalogue, policy, 15, tmp_path).step == "promoted"
+    named = [{**one, "name": f"{one['name']}-half"} for one in CLASSES]
+    renamed = _policy(experiment=SHORT, promotion=ANYHOW, classes=named)
+    other = _retrain(catalogue, renamed, 16, tmp_path)
+    assert (other.step, _in_service(catalogue)) == ("kept", 1), other.reason
+    assert other.reason is not None and "daily@1 in service, which knows other" in other.reason
+
+
+def test_a_dataset_that_fails_its_audit_is_refused(catalogue: Catalogue, tmp_path: Path) -> None:
+    with catalogue.reading() as session:
+        rows = session.execute(
+            select(Session.uuid, func.avg(ShotSettings.temperature_c))
+            .join(Shot, Shot.session_id == Session.id)
+            .join(ShotSettings, ShotSettings.shot_id == Shot.id)
+            .group_by(Session.uuid)
+        ).all()
+    # sessions are named by their timeslots
+    by_warmth = [int(uuid.rpartition("-")[2]) for uuid, _ in sorted(rows, key=lambda one: one[1])]
+    half = len(by_warmth) // 2
+    classes = [
+        {"name": "cold", "timeslots": tuple(sorted(by_warmth[:half]))},
+        {"name": "warm", "timeslots": tuple(sorted(by_warmth[half:]))},
+    ]
+    found = _retrain(catalogue, _policy(classes=classes, experiment=SHORT), 16, tmp_path)
+    assert (found.step, _in_service(catalogue)) == ("refused", None)
+    assert found.reason is not None and "temperature" in found.reason
+    assert _count(catalogue, Dataset) == 0
 
 
 class _KilledError(BaseException):

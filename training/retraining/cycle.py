@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from datastore.catalogue import Catalogue
@@ -240,6 +240,7 @@ class _Work:
                     Retraining.policy == self._policy.name,
                     RetrainingEvent.step == "frozen",
                     Timeslot.ordinal < self._slot.ordinal,
+                    self._of_the_same_scheme(),
                 )
                 .order_by(Timeslot.ordinal.desc(), RetrainingEvent.id.desc())
                 .limit(1)
@@ -286,8 +287,8 @@ class _Work:
             manifest.block("clean"),
             work_folder=self._work_folder,
         )
-        against, obstacle = None, None
-        if present_id is not None and present_id != candidate_id:
+        against, obstacle = None, self._later_promotion()
+        if obstacle is None and present_id is not None and present_id != candidate_id:
             against, obstacle = self._against(experiment_id, present_id, manifest)
         decision = decide(self._policy.promotion, clean, against)
         promotes, reason = decision.promotes, decision.reason
@@ -323,6 +324,28 @@ class _Work:
                 session, self._row_id, "promoted" if promotes else "kept", reason, numbers, now
             )
 
+    def _later_promotion(self) -> str | None:
+        """Say that a model of a later timeslot was promoted already, None where none was."""
+        with self._catalogue.reading() as session:
+            later = session.scalar(
+                select(func.max(Timeslot.ordinal))
+                .join(Retraining, Retraining.timeslot_id == Timeslot.id)
+                .join(RetrainingEvent, RetrainingEvent.retraining_id == Retraining.id)
+                .where(
+                    Retraining.policy == self._policy.name,
+                    RetrainingEvent.step == "promoted",
+                    Timeslot.ordinal > self._slot.ordinal,
+                    self._of_the_same_scheme(),
+                )
+            )
+        if later is None:
+            return None
+        return f"a model of the later timeslot {later} was promoted already; promote by hand"
+
+    def _of_the_same_scheme(self) -> ColumnElement[bool]:
+        own = select(Timeslot.scheme_id).where(Timeslot.id == self._slot.id)
+        return Timeslot.scheme_id == own.scalar_subquery()
+
     def _against(
         self, experiment_id: int, present_id: int, manifest: Manifest
     ) -> tuple[Against | None, str | None]:
@@ -337,7 +360,14 @@ class _Work:
                 .where(Run.experiment_id == other_id)
                 .distinct()
             ).all()
-        learned = [load(self._catalogue, version) for version in versions]
+            # runs from before executions were recorded learned from the experiment's one dataset
+            own = session.get_one(Experiment, other_id).dataset.version
+        learned = [load(self._catalogue, version) for version in {*versions, own}]
+        if any(one.header.class_names != manifest.header.class_names for one in learned):
+            return None, (
+                f"cannot be compared with {name} in service, which knows other classes; promote by"
+                " hand"
+            )
         items = _unseen(manifest.block("clean"), learned)
         classes = {item.class_name for item in items}
         if classes != set(manifest.header.class_names):

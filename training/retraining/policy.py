@@ -69,7 +69,7 @@ class Promotion(_Strict):
     Attributes
     ----------
     rule
-        ``better``: the corrected interval of the difference in image-level accuracy lies above 0.
+        ``better``: the 95 % interval of the difference in image-level accuracy lies above 0.
         ``not-worse``: it lies above ``-margin``, which lets newer data in unless they do harm.
     margin
         Of ``not-worse``, as a share of images.

@@ -17,6 +17,9 @@ from datastore.locks import lock_until_commit
 from datastore.tables import ModelEvent, ModelState, RegisteredModel
 from training.retraining.errors import RegistryError
 
+_ROLLED_BACK = "rolled_back_from"
+"""Number of an event that tells a rollback from a promotion."""
+
 
 def lock_line(session: Session, name: str) -> None:
     """Keep every other process from changing a line of models until this transaction ends."""
@@ -190,27 +193,28 @@ def roll_back(
     if present is None:
         raise RegistryError(f"no model {name} is in service, so there is nothing to roll back")
     # those that were rolled back from are not gone back to
-    began = session.scalars(
-        select(ModelEvent.id)
-        .where(ModelEvent.model_id == present.id, ModelEvent.state == "in-service")
+    replaced: list[int] = []
+    for model_id, numbers in session.execute(
+        select(ModelEvent.model_id, ModelEvent.numbers)
+        .join(RegisteredModel, RegisteredModel.id == ModelEvent.model_id)
+        .where(RegisteredModel.name == name, ModelEvent.state == "in-service")
         .order_by(ModelEvent.id)
-        .limit(1)
-    ).one()
-    earlier = session.scalar(
-        select(RegisteredModel)
-        .join(ModelEvent, ModelEvent.model_id == RegisteredModel.id)
-        .where(
-            RegisteredModel.name == name,
-            RegisteredModel.id != present.id,
-            ModelEvent.state == "in-service",
-            ModelEvent.id < began,
-        )
-        .order_by(ModelEvent.id.desc())
-        .limit(1)
-    )
-    if earlier is None:
+    ):
+        if _ROLLED_BACK in (numbers or {}):
+            replaced.pop()
+        else:
+            replaced.append(model_id)
+    if len(replaced) < 2:
         raise RegistryError(f"model {label(present)} replaced none, so there is none to go back to")
-    promote(session, earlier, at, operator=operator, reason=f"rolled back: {reason}")
+    earlier = session.get_one(RegisteredModel, replaced[-2])
+    promote(
+        session,
+        earlier,
+        at,
+        operator=operator,
+        reason=f"rolled back: {reason}",
+        numbers={_ROLLED_BACK: label(present)},
+    )
     return earlier
 
 
