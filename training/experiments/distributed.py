@@ -98,5 +98,7 @@ def joined_processes() -> Iterator[Processes]:
     distributed.init_process_group("nccl" if has_accelerator else "gloo", timeout=_PATIENCE)
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
+        # whoever left first would close the connections that the others still listen on
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
