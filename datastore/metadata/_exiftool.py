@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-import select
+import selectors
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -106,15 +106,18 @@ class ExifTool:
             process.stdin.write(os.fsencode(path.absolute()) + b"\n-execute\n")
             process.stdin.flush()
             output = bytearray()
-            while not output.endswith(_READY):
-                ready, _, _ = select.select([process.stdout], [], [], deadline.remaining())
-                chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
-                if not chunk or len(output) > _MAX_OUTPUT_BYTES:
-                    raise DecodingStoppedError(
-                        f"exiftool was stopped at {path}: no answer within {self._deadline_s:g} s"
-                        f" and {_MAX_OUTPUT_BYTES} bytes"
-                    )
-                output += chunk
+            # not `select.select`, which takes no descriptor above 1023
+            with selectors.DefaultSelector() as selector:
+                selector.register(process.stdout, selectors.EVENT_READ)
+                while not output.endswith(_READY):
+                    ready = selector.select(deadline.remaining())
+                    chunk = os.read(process.stdout.fileno(), 1 << 16) if ready else b""
+                    if not chunk or len(output) > _MAX_OUTPUT_BYTES:
+                        raise DecodingStoppedError(
+                            f"exiftool was stopped at {path}: no answer within"
+                            f" {self._deadline_s:g} s and {_MAX_OUTPUT_BYTES} bytes"
+                        )
+                    output += chunk
         except (OSError, DecodingStoppedError) as error:
             self.close()
             if isinstance(error, DecodingStoppedError):

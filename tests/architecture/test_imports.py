@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agetrace", "capture", "datastore", "fixtures", "migrations", "training")
 TORCH_MODULES = {
+    "training.evidence.gathering",
+    "training.evidence.questions",
+    "training.evidence.recorded_networks",
     "training.experiments.checking",
     "training.experiments.checkpoints",
     "training.experiments.computing",

@@ -7,12 +7,22 @@ from typing import Any
 
 import pytest
 
+from training.evidence.average_reading import AverageReading
+from training.evidence.contrasts_within import ContentSwap
+from training.evidence.effects import Difference, Flips
+from training.evidence.findings import BaselineFinding, Findings
 from training.evidence.verdict import DatasetStanding, judge
 from training.experiments.errors import ExperimentError
 from training.experiments.run_results import RunsInterval
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
+from training.statistics import Interval
 
 SOUND = DatasetStanding("controlled", "pass", None, (), uncontrolled=False)
+BLIND = Findings(
+    baselines=tuple(
+        BaselineFinding(name, 0.5, 1.0, 0.014, "pass") for name in ("thumbnail", "exif")
+    )
+)
 MASKS: list[dict[str, Any]] = [
     {"name": "masked", "block": "clean", "mask": {"by": "ledger"}},
     {"name": "spared", "block": "clean", "mask": {"by": "random"}},
@@ -69,7 +79,7 @@ def _summary(
 
 
 def test_a_trace_that_goes_with_the_ledgers_defects_is_a_defect_trace() -> None:
-    found = judge(_summary(MASKS, clean=0.95, masked=0.5, spared=0.93), SOUND)
+    found = judge(_summary(MASKS, clean=0.95, masked=0.5, spared=0.93), SOUND, findings=BLIND)
     assert found.verdict == "defect-trace-supported"
     assert all(check.holds for check in found.checks)
     stated = {check.statement: check.measured for check in found.checks}
@@ -77,9 +87,12 @@ def test_a_trace_that_goes_with_the_ledgers_defects_is_a_defect_trace() -> None:
 
 
 def test_a_trace_that_survives_masking_is_another_trace() -> None:
-    found = judge(_summary(MASKS, clean=0.95, masked=0.9, spared=0.93), SOUND)
+    survives = _summary(MASKS, clean=0.95, masked=0.9, spared=0.93)
+    found = judge(survives, SOUND, findings=BLIND)
     assert found.verdict == "other-device-age-trace"
     assert [check.holds for check in found.checks].count(False) == 1
+    # as long as nobody looked whether light and colour tell as much
+    assert judge(survives, SOUND).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(
@@ -164,3 +177,87 @@ def test_what_was_not_audited_is_not_said_to_hold() -> None:
 def test_a_verdict_needs_a_clean_block() -> None:
     with pytest.raises(ExperimentError, match="no evaluation called clean"):
         judge(_summary(new_session=1.0), SOUND)
+
+
+def test_a_baseline_that_cannot_see_age_and_tells_the_classes_blocks_the_claim() -> None:
+    light = BaselineFinding("mean-colour", 0.9, 0.014, 0.014, "fail")
+    found = judge(
+        _summary(MASKS, clean=0.95, masked=0.93, spared=0.93),
+        SOUND,
+        findings=replace(BLIND, baselines=(*BLIND.baselines, light)),
+    )
+    assert found.verdict == "content-suspected"
+    assert "mean-colour" in found.reason
+
+
+def test_masking_that_takes_little_away_is_no_difference() -> None:
+    """One at chance and the other not, four points apart, is not a difference."""
+    found = judge(_summary(MASKS, clean=0.8, masked=0.69, spared=0.73), SOUND, findings=BLIND)
+    assert found.verdict == "inconclusive"
+    assert "too little" in found.reason
+
+
+def _difference(intervention: float, control: float, p_value: float) -> Difference:
+    change = intervention - control
+    interval = Interval(change - 0.1, change + 0.1, 0.95)
+    return Difference(intervention, control, change, interval, p_value, 0.0078)
+
+
+@pytest.mark.parametrize(
+    ("held", "followed", "p_value", "verdict"),
+    [
+        (1.0, 0.0, 0.0078, "defect-trace-supported"),
+        (0.5, 1.0, 0.0078, "content-suspected"),
+        (0.6, 0.7, 0.3, "defect-trace-supported"),
+    ],
+)
+def test_answers_that_stay_with_the_scene_are_content(
+    held: float, followed: float, p_value: float, verdict: str
+) -> None:
+    swap = ContentSwap(_difference(held, followed, p_value), 10, 64, 8)
+    found = judge(
+        _summary(MASKS, clean=0.95, masked=0.5, spared=0.93),
+        SOUND,
+        findings=replace(BLIND, content_swap=swap),
+    )
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"), [(0.9, "defect-trace-supported"), (0.1, "inconclusive")]
+)
+def test_transplanted_defects_have_to_turn_answers(rate: float, verdict: str) -> None:
+    interval = Interval(rate - 0.1, rate + 0.1, 0.95)
+    flips = Flips("transplant", rate, rate, interval, interval, None, 40, 4)
+    found = judge(
+        _summary(MASKS, clean=0.95, masked=0.5, spared=0.93),
+        SOUND,
+        findings=replace(BLIND, transplant=flips),
+    )
+    assert found.verdict == verdict
+    line = next(one for one in found.checks if "defects added" in one.statement)
+    assert line.holds is (rate > 0.5)
+
+
+def test_averages_decide_only_where_known_cases_were_read_rightly() -> None:
+    falls = AverageReading("same-class-different-scenes", (), "content", "it falls to chance")
+    unknown = replace(falls, outcome="uncalibrated", reason="a known trace reads as nothing")
+    summary = _summary(MASKS, clean=0.95, masked=0.5, spared=0.93)
+    findings = replace(BLIND, averages=(falls,))
+    assert judge(summary, SOUND, findings=findings).verdict == "defect-trace-supported"
+    for reading, verdict in ((falls, "content-suspected"), (unknown, "defect-trace-supported")):
+        calibration = {"same-class-different-scenes": reading}
+        found = judge(summary, SOUND, findings=findings, calibration=calibration)
+        assert found.verdict == verdict
+
+
+def test_masks_of_equal_amplitude_count_before_those_of_the_specification() -> None:
+    """The specification's random mask harms nothing; the control of equal amplitude does."""
+    masked, control = _evaluation("masked", 0.5), _evaluation("mask-control", 0.5)
+    found = judge(
+        _summary(MASKS, clean=0.95, masked=0.5, spared=0.93),
+        SOUND,
+        findings=replace(BLIND, masked=masked, mask_control=control),
+    )
+    assert found.verdict == "inconclusive"
+    assert "masking itself harms" in found.reason

@@ -18,6 +18,10 @@ AverageOutcome = Literal["trace", "content", "nothing", "undecided", "inconclusi
 HOLDS_WITHIN = 0.05
 """Largest loss of accuracy, against the fewest frames, that counts as holding."""
 
+SHOWS_FROM = 0.1
+"""Least accuracy above the middle of chance with the fewest frames from which a fall to chance says
+something: averages are unlike what was learned from, and answers may lean to a class."""
+
 
 @dataclass(frozen=True)
 class AveragePoint:
@@ -51,9 +55,9 @@ class AverageReading:
         By growing number of frames.
     outcome
         `trace` if accuracy grows or holds, `content` if it falls to chance, `nothing` if the
-        fewest frames are at chance already, `undecided` if it falls and stays above chance,
-        `inconclusive` if the most frames leave too few units to tell, `uncalibrated` if known
-        cases were not told apart.
+        fewest frames are at chance already or hardly above it, `undecided` if it falls and stays
+        above chance, `inconclusive` if the most frames leave too few units to tell, `uncalibrated`
+        if known cases were not told apart.
     reason
         In a sentence.
     """
@@ -160,6 +164,9 @@ def _outcome(points: Sequence[AveragePoint], alpha: float) -> tuple[AverageOutco
         return "inconclusive", f"{units} units of sessions are too few to tell; {told}"
     if fewest.test.p_value > alpha:
         return "nothing", f"at chance with the fewest frames already; {told}"
+    middle = (fewest.test.chance.low + fewest.test.chance.high) / 2
+    if most.test.p_value > alpha and fewest.test.accuracy < middle + SHOWS_FROM:
+        return "nothing", f"hardly above chance with the fewest frames already; {told}"
     if most.test.p_value > alpha:
         return "content", f"it falls to chance: {told}"
     if most.test.accuracy >= fewest.test.accuracy - HOLDS_WITHIN:

@@ -160,7 +160,7 @@ def effect_of(
     frames = intervention[0]
 
     def compare(treated: list[Floats], controlled: list[Floats]) -> Difference:
-        return _difference(
+        return difference_of(
             np.mean(treated, axis=0),
             np.mean(controlled, axis=0),
             frames.sessions,
@@ -245,7 +245,7 @@ def flips_of(
         control_rate=float(controlled.mean()),
         interval=interval(treated),
         control_interval=interval(controlled),
-        excess=_difference(
+        excess=difference_of(
             treated, controlled, sessions, scenes, labels, confidence, samples, seed
         ),
         answers=count,
@@ -269,16 +269,27 @@ def _require_same(name: str, answers: Sequence[Predictions], *counts: int) -> No
                 raise EvidenceError(f"{name}: the answers are of frames of other {field}")
 
 
-def _difference(
+def difference_of(
     treated: Floats,
     controlled: Floats,
     sessions: NDArray[np.str_],
     scenes: NDArray[np.str_],
     labels: NDArray[np.int64],
-    confidence: float,
-    samples: int,
-    seed: int,
+    confidence: float = 0.95,
+    samples: int = 2000,
+    seed: int = 0,
 ) -> Difference:
+    """Compare two values of each frame, with the session as the unit.
+
+    Parameters
+    ----------
+    treated, controlled
+        Values under the intervention and under its control, shape (frames,).
+    sessions, scenes, labels
+        Of the frames, shape (frames,).
+    confidence, samples, seed
+        As of `effect_of`.
+    """
     differences = treated - controlled
     test = _session_test(differences, sessions, seed)
     return Difference(

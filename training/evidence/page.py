@@ -44,6 +44,8 @@ class Check:
     required: str
     holds: bool | None
     """None where the data cannot decide."""
+    decides: bool = True
+    """Whether the answer hangs on it; what does not is there to be read."""
 
     @property
     def word(self) -> str:

@@ -3,14 +3,24 @@
 The rules ask in turn whether the sessions can decide at all, whether content is controlled, whether
 a trace is seen on scenes and sessions that training never saw, whether it goes with content, and
 whether it goes with the defects that the ledger saw arise. The session is the unit throughout.
+Lines that decide nothing are told beside those that do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from training.evidence.average_reading import AverageReading
+from training.evidence.findings import Findings
+from training.evidence.lines import (
+    LEVEL,
+    TELLING_AVERAGES,
+    baseline_lines,
+    finding_lines,
+    telling_baselines,
+)
 from training.evidence.page import Check
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
@@ -22,7 +32,10 @@ VerdictName = Literal[
     "inconclusive",
 ]
 
-LEVEL = 0.05
+LEAST_SHARE_REMOVED = 0.5
+"""Of what is above the middle of chance under the random mask, the least share that masking the
+defects has to take away: one at chance and the other not is no difference by itself."""
+
 _CONTENT_CONSTRAINTS = ("same-scenes", "same-settings", "same-counts")
 
 
@@ -95,8 +108,10 @@ def judge(
     summary: ExperimentSummary,
     standing: DatasetStanding,
     placebos: Sequence[ExperimentSummary] = (),
+    findings: Findings | None = None,
+    calibration: Mapping[str, AverageReading] | None = None,
 ) -> Judgement:
-    """Apply the rules to an experiment's record.
+    """Apply the rules to an experiment's record and to what was found out about it since.
 
     Parameters
     ----------
@@ -106,26 +121,36 @@ def judge(
         The record of the dataset that it learned from.
     placebos
         Experiments on classes without an age between them, which have to be at chance.
+    findings
+        What was tried on its networks after the fact; None where nothing was.
+    calibration
+        By kind, readings of average images as `calibrated` left them; None where no networks that
+        are known to have learned a trace, and content, were read.
 
     Raises
     ------
     ExperimentError
         If something was not judged on a clean block.
     """
+    found = findings or Findings()
     clean = summary.evaluation("clean")
-    masked = _by_mask(summary, "ledger")
-    spared = _by_mask(summary, "random")
     swapped = _of_block(summary, "swapped")
-    own = _find(summary, "new-session")
-    false_traces = [one.name for one in placebos if _is_above(one.evaluation("clean"))]
-    checks = [_enough_sessions(clean), _controlled(standing), _above(clean, "a trace is seen")]
+    masks = _masks(summary, found)
+    checks = [
+        _enough_sessions(clean),
+        _controlled(standing),
+        _above(clean, "a trace is seen"),
+        *_block_lines(summary),
+        *baseline_lines(found),
+    ]
     if swapped is not None:
         checks.append(_follows_no_content(swapped))
     checks += [_placebo(one) for one in placebos]
-    if masked is not None:
-        checks.append(_gone(masked))
-    if spared is not None:
-        checks.append(_above(spared, "masking as many other photosites leaves it"))
+    if masks.masked is not None:
+        checks.append(_gone(masks.masked))
+    if masks.spared is not None:
+        checks.append(_above(masks.spared, "masking as many other photosites leaves it"))
+    checks += finding_lines(found, calibration)
 
     def answer(verdict: VerdictName, reason: str) -> Judgement:
         return Judgement(summary.name, verdict, reason, tuple(checks))
@@ -135,49 +160,124 @@ def judge(
             "inconclusive",
             f"with {clean.sessions} sessions no accuracy gives a p below {clean.smallest_p:.2g}",
         )
+    content = _content(summary, standing, placebos, found, calibration)
+    if content is not None:
+        return answer("content-suspected", content)
+    if not _is_above(clean):
+        return answer("no-evidence", "nothing above chance on new scenes in new sessions")
+    return answer(*_kind_of_trace(masks, found))
+
+
+@dataclass(frozen=True)
+class _Masks:
+    masked: EvaluationSummary | None
+    spared: EvaluationSummary | None
+
+
+def _masks(summary: ExperimentSummary, findings: Findings) -> _Masks:
+    """Return the masks that were found out after the fact, or those of the specification.
+
+    The former have a control of equal number and amplitude, the latter of equal number.
+    """
+    if findings.masked is not None and findings.mask_control is not None:
+        return _Masks(findings.masked, findings.mask_control)
+    return _Masks(_by_mask(summary, "ledger"), _by_mask(summary, "random"))
+
+
+def _content(
+    summary: ExperimentSummary,
+    standing: DatasetStanding,
+    placebos: Sequence[ExperimentSummary],
+    findings: Findings,
+    calibration: Mapping[str, AverageReading] | None,
+) -> str | None:
+    """Return why content is suspected; None where it is not."""
+    clean = summary.evaluation("clean")
+    false_traces = [one.name for one in placebos if _is_above(one.evaluation("clean"))]
     if false_traces:
-        return answer(
-            "content-suspected",
-            f"classes without an age between them are told apart too: {', '.join(false_traces)}",
-        )
+        return f"classes without an age between them are told apart too: {', '.join(false_traces)}"
+    swapped = _of_block(summary, "swapped")
     if swapped is not None and swapped.accuracy < swapped.chance_low:
-        return answer(
-            "content-suspected",
+        return (
             f"where the contents of the classes are swapped, {swapped.accuracy:.0%} is right: the"
-            " answers follow the scenes",
+            " answers follow the scenes"
         )
     if not _is_above(clean):
+        own = _find(summary, "new-session")
         if standing.obstacle is not None and own is not None and _is_above(own):
-            return answer(
-                "content-suspected",
-                "its own scenes are told apart in new sessions, and nothing on new scenes",
-            )
-        return answer("no-evidence", "nothing above chance on new scenes in new sessions")
+            return "its own scenes are told apart in new sessions, and nothing on new scenes"
+        return None
     if standing.obstacle is not None:
-        return answer(
-            "content-suspected",
-            f"above chance, and {standing.obstacle}: what tells the classes apart need not be age",
+        return (
+            f"above chance, and {standing.obstacle}: what tells the classes apart need not be age"
         )
+    telling = telling_baselines(findings)
+    if telling:
+        return f"what cannot see age tells the classes apart too: {', '.join(telling)}"
+    swap = findings.content_swap
+    if swap is not None and swap.agreement.p_value <= LEVEL and swap.agreement.difference < 0:
+        return "the answers stay with the scene and not with the defects"
+    fallen = [
+        kind
+        for kind, reading in (calibration or {}).items()
+        if kind in TELLING_AVERAGES and reading.outcome == "content"
+    ]
+    if fallen:
+        return f"averages of frames lose the answer, as content does: {', '.join(fallen)}"
+    return None
+
+
+def _kind_of_trace(masks: _Masks, findings: Findings) -> tuple[VerdictName, str]:
+    """Tell a trace in the ledger's defects from another one."""
+    masked, spared = masks.masked, masks.spared
     if masked is None or spared is None:
-        return answer(
-            "inconclusive",
-            "above chance, and not tried with the ledger's defects masked beside a random mask:"
-            " whether it is defects is open",
+        return _open(
+            "above chance, and masking the ledger's defects was not tried beside a random mask:"
+            " whether it is defects is open"
         )
     if not _is_above(spared):
-        return answer(
-            "inconclusive", "masking as many other photosites removes it too: masking itself harms"
-        )
+        return _open("masking as many other photosites removes it too: masking itself harms")
     if _is_above(masked):
-        return answer(
-            "other-device-age-trace",
+        if not any(one.verdict == "pass" for one in findings.baselines):
+            return _open(
+                "it survives masking the defects that the ledger saw arise, and no audit says"
+                " whether what cannot see age would tell as much"
+            )
+        return "other-device-age-trace", (
             "it survives masking the defects that the ledger saw arise, and every control of"
-            " content that was made",
+            " content that was made"
         )
-    return answer(
-        "defect-trace-supported",
-        "it goes with the defects that the ledger saw arise, and stays when as many others go",
+    middle = (spared.chance_low + spared.chance_high) / 2
+    if spared.accuracy - masked.accuracy < LEAST_SHARE_REMOVED * (spared.accuracy - middle):
+        return _open(
+            "masking the ledger's defects takes too little away to tell it from the random mask"
+        )
+    flips = findings.transplant
+    if flips is not None and flips.interval is not None and flips.interval.high < 0.5:
+        return _open(
+            "it goes with the ledger's defects, and adding them to frames without does not turn the"
+            " answers"
+        )
+    return "defect-trace-supported", (
+        "it goes with the defects that the ledger saw arise, and stays when as many others go"
     )
+
+
+def _open(reason: str) -> tuple[VerdictName, str]:
+    return "inconclusive", reason
+
+
+def _block_lines(summary: ExperimentSummary) -> list[Check]:
+    """Say what the other blocks show: what falls from one to the next is scenes, or sessions."""
+    said = {
+        "new-session": "new sessions of scenes that training saw",
+        "new-scene": "new scenes of sessions that training saw",
+    }
+    return [
+        Check(f"{meaning} ({name})", _measured(one), "none", None, decides=False)
+        for name, meaning in said.items()
+        if (one := _find(summary, name)) is not None
+    ]
 
 
 def _is_above(one: EvaluationSummary) -> bool:

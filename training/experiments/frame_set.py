@@ -19,6 +19,22 @@ from training.patches.places import Area
 Place = tuple[int, int]
 
 
+class _ChosenFrames(Sequence[CachedFrame]):
+    """Some of the frames of a sequence, opened only when they are asked for."""
+
+    def __init__(self, frames: Sequence[CachedFrame], numbers: Sequence[int]) -> None:
+        self._frames = frames
+        self._numbers = numbers
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._numbers)
+
+    def __getitem__(self, number: int) -> CachedFrame:  # type: ignore[override]
+        """Return a frame."""
+        return self._frames[self._numbers[number]]
+
+
 @dataclass(frozen=True)
 class FrameSet:
     """Frames with their classes and the groups that make them dependent.
@@ -99,7 +115,7 @@ class FrameSet:
         """Return some of the frames, by their numbers."""
         return replace(
             self,
-            frames=[self.frames[int(index)] for index in chosen],
+            frames=_ChosenFrames(self.frames, chosen.tolist()),
             labels=self.labels[chosen],
             sessions=self.sessions[chosen],
             scenes=self.scenes[chosen],

@@ -48,6 +48,20 @@ def crops_by_defects(
     InterventionError
         When the defects of a camera are not given.
     """
+    has_defect = crops_with_defects(predictions, defects, patch_size)
+    return CropsByDefects(_part(predictions, has_defect), _part(predictions, ~has_defect))
+
+
+def crops_with_defects(
+    predictions: Predictions, defects: Mapping[str, Coordinates], patch_size: int
+) -> NDArray[np.bool_]:
+    """Tell which crops show a defect, shape (crops,); parameters as `crops_by_defects`.
+
+    Raises
+    ------
+    InterventionError
+        When the defects of a camera are not given.
+    """
     missing = sorted(set(predictions.cameras.tolist()) - set(defects))
     if missing:
         raise InterventionError(f"camera {missing[0]}: its defects are not given")
@@ -62,7 +76,7 @@ def crops_by_defects(
             for origin in origins
         ]
         has_defect[chosen] = np.array(hit, bool)[which.reshape(-1)]
-    return CropsByDefects(_part(predictions, has_defect), _part(predictions, ~has_defect))
+    return has_defect
 
 
 def _part(predictions: Predictions, chosen: NDArray[np.bool_]) -> Predictions | None:
