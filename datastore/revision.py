@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from datastore.errors import NoCatalogueError, RevisionMismatchError
 
-EXPECTED_REVISION = "0007"
+EXPECTED_REVISION = "0008"
 """Revisions are numbered in order, so that an older one sorts before a newer one."""
 
 _VERSION_TABLE = "alembic_version"

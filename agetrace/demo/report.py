@@ -16,7 +16,7 @@ from datastore.catalogue import Catalogue
 from datastore.tables import Asset, Camera, Scene, SceneRevision, Shot
 from training.evidence.figures import contact_sheet
 from training.evidence.page import Check, Section, Table, picture_of, render_page
-from training.evidence.report import evidence_sections
+from training.evidence.sections import evidence_sections
 from training.experiments.summary import EvaluationSummary
 
 

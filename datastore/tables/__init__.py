@@ -44,6 +44,8 @@ from datastore.tables._equipment import (
 )
 from datastore.tables._files import AssetReference, FrameMeasures, PerceptualHash
 from datastore.tables._models import (
+    EvidenceReport,
+    EvidenceVerdictName,
     ModelEvent,
     ModelState,
     RegisteredModel,
@@ -132,6 +134,8 @@ __all__ = [
     "DefectLedger",
     "DefectObservation",
     "DustSpot",
+    "EvidenceReport",
+    "EvidenceVerdictName",
     "Experiment",
     "Fixture",
     "FixtureRevision",

@@ -1,4 +1,4 @@
-"""Tables of what runs were computed with, of the models in service, and of their retraining."""
+"""Tables of what runs were computed with, of verdicts, models in service, and retraining."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from datastore.tables._equipment import Timeslot
 from datastore.tables._research import Dataset, Experiment, Run
 
 ModelState = Literal["candidate", "in-service", "retired", "rejected"]
+EvidenceVerdictName = Literal[
+    "defect-trace-supported",
+    "other-device-age-trace",
+    "content-suspected",
+    "no-evidence",
+    "inconclusive",
+]
 RetrainingStep = Literal[
     "begun", "frozen", "unchanged", "refused", "trained", "promoted", "kept", "failed"
 ]
@@ -54,6 +61,31 @@ class RunPredictions(Base):
     predictions_asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
 
     predictions_asset: Mapped[Asset] = relationship()
+
+
+class EvidenceReport(Base):
+    """A verdict on an experiment with the report that it rests on; the newest row counts."""
+
+    __tablename__ = "evidence_report"
+    __table_args__ = (
+        CheckConstraint(one_of("verdict", EvidenceVerdictName), name="verdict"),
+        Index("ix_evidence_report_newest", "experiment_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uuid: Mapped[str] = mapped_column(unique=True, default=new_uuid)
+    experiment_id: Mapped[int] = mapped_column(ForeignKey("experiment.id", ondelete="RESTRICT"))
+    verdict: Mapped[str]
+    reason: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    """Seed, placebos, known cases, methods of the maps."""
+    report_asset_id: Mapped[int] = mapped_column(ForeignKey("asset.id", ondelete="RESTRICT"))
+    """Every line and every finding as JSON."""
+    code_version: Mapped[str]
+    created_at: Mapped[datetime]
+
+    experiment: Mapped[Experiment] = relationship()
+    report_asset: Mapped[Asset] = relationship()
 
 
 class RegisteredModel(Base):

@@ -26,11 +26,11 @@ from sqlalchemy.orm import Session
 from datastore import audit
 from migrations import runner
 from tests.support.catalogues import new_database, postgresql_server, sqlite_url
-from tests.support.stored_model_rows import SEVENTH
+from tests.support.stored_model_rows import EIGHTH, SEVENTH
 from tests.support.stored_rows import AUDITED
 from tests.support.stored_rows import ROWS_BY_REVISION as EARLIER_ROWS
 
-ROWS_BY_REVISION = {**EARLIER_ROWS, "0007": SEVENTH}
+ROWS_BY_REVISION = {**EARLIER_ROWS, "0007": SEVENTH, "0008": EIGHTH}
 FOLDER = Path(__file__).parents[1] / "data" / "catalogues"
 REVISIONS = tuple(sorted(ROWS_BY_REVISION))
 

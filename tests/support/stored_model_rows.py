@@ -1,4 +1,4 @@
-"""Rows that revision 0007 adds to the stored catalogues: executions, models, retraining."""
+"""Rows that revisions 0007 and 0008 add to the stored catalogues: models, verdicts."""
 
 from __future__ import annotations
 
@@ -57,6 +57,22 @@ SEVENTH: dict[str, list[Row]] = {
             "at": after(8011),
             "reason": None,
             "numbers": {"dataset": sha256(103)},
+        }
+    ],
+}
+
+EIGHTH: dict[str, list[Row]] = {
+    "evidence_report": [
+        {
+            "id": 1,
+            "uuid": uuid(130),
+            "experiment_id": 1,
+            "verdict": "no-evidence",
+            "reason": "nothing above chance on new scenes in new sessions",
+            "parameters": {"seed": 0, "placebos": []},
+            "report_asset_id": 1,
+            "code_version": "0.1.0",
+            "created_at": after(9000),
         }
     ],
 }

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import re
 
-from training.evidence.figures import runs_box_plot
+import numpy as np
+
+from training.evidence.figures import contact_sheet
 from training.evidence.page import Check, Picture, Section, Table, picture_of, render_page
 
 HOSTILE = "<script>alert('serial')</script>"
 
 
 def page() -> str:
-    figure = runs_box_plot({"controlled": {"clean": [0.9, 0.95]}, "biased": {"clean": [0.5]}})
+    figure = contact_sheet([("one", np.zeros((4, 4, 3), np.uint8))])
     return render_page(
         HOSTILE,
         HOSTILE,

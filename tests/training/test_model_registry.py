@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from datastore.catalogue import Catalogue, open_catalogue
+from datastore.revision import EXPECTED_REVISION
 from datastore.tables import AuditEntry, Experiment, ModelEvent, RegisteredModel
 from tests.support.catalogues import new_database, postgresql_server, sqlite_url
 from tests.support.stored_catalogues import fill
@@ -35,14 +36,14 @@ LINE = "weekly"
 def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogue]:
     """Open a catalogue with an experiment, to which further ones are added."""
     if request.param == "sqlite":
-        fill(sqlite_url(tmp_path), "0007")
+        fill(sqlite_url(tmp_path), EXPECTED_REVISION)
         opened = open_catalogue(sqlite_url(tmp_path), tmp_path / "store")
         yield opened
         opened.close()
         return
     with postgresql_server() as server:
         url = new_database(server)
-        fill(url, "0007")
+        fill(url, EXPECTED_REVISION)
         opened = open_catalogue(url, tmp_path / "store")
         yield opened
         opened.close()

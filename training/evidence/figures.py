@@ -1,8 +1,8 @@
-"""Figures of a report: runs per block, saliency maps, contact sheets; draws, never computes."""
+"""Figures of a report: saliency maps, contact sheets; draws, never computes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,57 +14,12 @@ if TYPE_CHECKING:
 
 LayoutName = Literal["constrained"]
 
-_BOX_COLOURS = ("#4477aa", "#cc6677", "#ddaa33", "#228833", "#aa3377", "#66ccee")
-
 
 def _figure(width_in: float, height_in: float, layout: LayoutName | None = None) -> Figure:
     # A figure of its own keeps pyplot's global state out of it.
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width_in, height_in), layout=layout)
-
-
-def runs_box_plot(accuracies: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Draw the accuracies of the runs: one group of boxes per block, one colour per experiment.
-
-    Parameters
-    ----------
-    accuracies
-        Image-level accuracy of every run, by experiment and then by block.
-    """
-    experiments = list(accuracies)
-    blocks = list(dict.fromkeys(block for runs in accuracies.values() for block in runs))
-    figure = _figure(1.8 + 1.5 * len(blocks), 4.2)
-    axes = figure.add_subplot()
-    width = 0.8 / max(1, len(experiments))
-    for index, experiment in enumerate(experiments):
-        colour = _BOX_COLOURS[index % len(_BOX_COLOURS)]
-        for place, block in enumerate(blocks):
-            runs = accuracies[experiment].get(block)
-            if not runs:
-                continue
-            position = place - 0.4 + width * (index + 0.5)
-            axes.boxplot(
-                [list(runs)],
-                positions=[position],
-                widths=[width * 0.8],
-                patch_artist=True,
-                boxprops={"facecolor": colour, "alpha": 0.35, "edgecolor": colour},
-                medianprops={"color": colour, "linewidth": 2},
-                whiskerprops={"color": colour},
-                capprops={"color": colour},
-                showfliers=False,
-            )
-            axes.plot([position] * len(runs), runs, "o", color=colour, markersize=4)
-        axes.plot([], [], "s", color=colour, label=experiment)
-    axes.axhline(0.5, color="#888888", linestyle="--", linewidth=1, zorder=0)
-    axes.set_xticks(range(len(blocks)), blocks, rotation=20, ha="right")
-    axes.set_xlim(-0.6, len(blocks) - 0.4)
-    axes.set_ylim(-0.03, 1.03)
-    axes.set_ylabel("image-level accuracy")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 @dataclass(frozen=True)
