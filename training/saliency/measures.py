@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from training.saliency.errors import SaliencyError
+from training.saliency.resampling import central_interval
 from training.statistics import Interval
 
 FrameMap = NDArray[np.float32]
@@ -351,14 +352,9 @@ def _radius_hits(
         # Sums of the same photosites may differ in the last bits.
         mass_p_value=float(np.mean(mass >= mass[0] - 1e-12)),
         null_mass_share=float(mass[1:].mean()),
-        null_mass_interval=_central_95(mass[1:]),
+        null_mass_interval=central_interval(mass[1:]),
         hit_rate=float(hits[0]),
         hit_p_value=float(np.mean(hits >= hits[0] - 1e-12)),
         null_hit_rate=float(hits[1:].mean()),
-        null_hit_interval=_central_95(hits[1:]),
+        null_hit_interval=central_interval(hits[1:]),
     )
-
-
-def _central_95(values: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return Interval(float(low), float(high), 0.95)
