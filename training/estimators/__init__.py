@@ -1,0 +1,1 @@
+"""Classical age estimators behind one protocol; knows no catalogue and no torch."""
