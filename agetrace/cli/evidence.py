@@ -65,7 +65,7 @@ def evidence(
         placebos = [summarise(catalogue, one) for one in placebo or ()]
         asked = [] if recorded_only else [*experiment, known_trace, known_content]
         found = {
-            one: _gathered(home, catalogue, one, seed, quiet=as_json)
+            one: _gathered(home, catalogue, one, seed, _one_of(placebo), quiet=as_json)
             for one in dict.fromkeys(asked)
             if one is not None
         }
@@ -92,7 +92,7 @@ def evidence(
         }
         at = HostClock().now()
         for one in examined:
-            record_report(catalogue, one.summary.uuid, one.document(), parameters, at)
+            record_report(catalogue, one.summary.uuid, one.document(), parameters, at, one.files())
     if as_json:
         documents = [one.document() for one in examined]
         print_json(
@@ -110,12 +110,29 @@ def evidence(
 
 
 def _gathered(
-    home: Home, catalogue: Catalogue, reference: str, seed: int, *, quiet: bool
+    home: Home,
+    catalogue: Catalogue,
+    reference: str,
+    seed: int,
+    placebo: str | None,
+    *,
+    quiet: bool,
 ) -> Findings:
     from training.evidence.gathering import gather
 
     with progress_bar(reference, quiet=quiet) as advance:
-        return gather(catalogue, reference, work_folder=home.work_root, seed=seed, progress=advance)
+        return gather(
+            catalogue,
+            reference,
+            work_folder=home.work_root,
+            seed=seed,
+            placebo=placebo,
+            progress=advance,
+        )
+
+
+def _one_of(placebos: list[str] | None) -> str | None:
+    return placebos[0] if placebos else None
 
 
 def _calibration(

@@ -16,7 +16,9 @@ from datastore.catalogue import Catalogue
 from datastore.tables import Asset, Camera, Scene, SceneRevision, Shot
 from training.evidence.figures import contact_sheet
 from training.evidence.page import Check, Section, Table, picture_of, render_page
+from training.evidence.report import verdict_section
 from training.evidence.sections import evidence_sections
+from training.evidence.verdict import VerdictName
 from training.experiments.summary import EvaluationSummary
 
 
@@ -41,6 +43,7 @@ def write_demo_report(
         _virtual_section(catalogue, results),
         _ledger_section(results),
         _audit_section(results),
+        verdict_section(list(results.judgements.values())),
         *evidence_sections(catalogue, list(results.experiments.values())),
         Section(
             title="Summary",
@@ -111,7 +114,19 @@ def conditions_of(results: DemoResults) -> list[Check]:
             "Controlled set, new defects masked in training too: at chance",
         ),
         _within(results.evaluation("without-ageing", "clean"), "Camera without ageing: at chance"),
+        _judged(results, "controlled", "defect-trace-supported"),
+        _judged(results, "biased", "content-suspected"),
     ]
+
+
+def _judged(results: DemoResults, name: str, required: VerdictName) -> Check:
+    judgement = results.judgements[name]
+    return Check(
+        f"{name.capitalize()} set: the verdict by the rules",
+        f"{judgement.verdict.replace('-', ' ')}: {judgement.reason}",
+        required.replace("-", " "),
+        judgement.verdict == required,
+    )
 
 
 def _audited(results: DemoResults, name: str, required: str, statement: str) -> Check:

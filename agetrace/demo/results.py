@@ -24,6 +24,7 @@ from datastore.datasets.freeze import Frozen
 from datastore.frames import read_frame
 from datastore.tables import Asset, Camera, Shot
 from training.defects import ledger_records
+from training.evidence.verdict import Judgement
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
 
@@ -53,6 +54,8 @@ class DemoResults:
     score: FixtureScore
     datasets: Mapping[str, Frozen]
     experiments: Mapping[str, ExperimentSummary]
+    judgements: Mapping[str, Judgement]
+    """On what is recorded alone; `agetrace evidence` asks the networks more."""
 
     def evaluation(self, experiment: str, name: str) -> EvaluationSummary:
         """Return one evaluation of one experiment."""
@@ -82,6 +85,7 @@ class DemoResults:
             "controlled_accuracy_masked": accuracy("controlled", "clean-masked-by-ledger"),
             "controlled_accuracy_random_mask": accuracy("controlled", "clean-masked-at-random"),
             "noage_accuracy_clean": accuracy("without-ageing", "clean"),
+            "verdicts": {name: one.verdict for name, one in self.judgements.items()},
             "audits": {name: frozen.audit.verdict for name, frozen in self.datasets.items()},
             "runs": self.amounts.runs,
             "acceleration_count": self.score.acceleration_count,

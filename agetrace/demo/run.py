@@ -37,6 +37,7 @@ from datastore.datasets.spec import parse_spec
 from datastore.tables import Camera, Run
 from training.baselines import GridCache, pixel_features
 from training.defects import ledger_records, records
+from training.evidence.report import examine
 from training.experiments.summary import ExperimentSummary, summarise
 
 _OURS = ("home", "fixture", "plan", "audits", "report.html", "summary.json")
@@ -106,6 +107,11 @@ def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict
         experiments = _train(
             home, catalogue, output / "plan", amounts, seed, masks, datasets, quiet
         )
+        placebo = experiments["without-ageing"]
+        judgements = {
+            name: examine(catalogue, experiments[name].uuid, [placebo]).judgement
+            for name in ("controlled", "biased")
+        }
         results = DemoResults(
             amounts=amounts,
             size=size,
@@ -115,6 +121,7 @@ def run_demo(output: Path, *, size: str, seed: int, quiet: bool = False) -> dict
             score=score,
             datasets=datasets,
             experiments=experiments,
+            judgements=judgements,
         )
         summary = results.summary(seconds=round(time.monotonic() - started, 1))
         stage("report")

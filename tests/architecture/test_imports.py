@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("agetrace", "capture", "datastore", "fixtures", "migrations", "training")
 TORCH_MODULES = {
     "training.evidence.gathering",
+    "training.evidence.looking",
     "training.evidence.questions",
     "training.evidence.recorded_networks",
     "training.experiments.checking",
@@ -42,6 +43,11 @@ TORCH_MODULES = {
     "training.patches.dataset",
     "training.retraining.cycle",
     "training.saliency.cam",
+    "training.saliency.gradient_maps",
+    "training.saliency.integrated_gradients",
+    "training.saliency.last_maps",
+    "training.saliency.mapping",
+    "training.saliency.score_cam",
 }
 NOT_IMPORTABLE = ("migrations.env", "agetrace.__main__", "fixtures.__main__")
 

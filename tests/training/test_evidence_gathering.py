@@ -24,11 +24,13 @@ from tests.support.experiment_worlds import (
 from tests.support.true_ledgers import record_true_ledger
 from training.evidence.findings import Findings
 from training.evidence.gathering import gather
+from training.evidence.kept_maps import KeptMaps
 from training.evidence.records import newest_report
 from training.experiments.errors import ExperimentError
 from training.experiments.runner import run_experiment
 from training.experiments.spec import ExperimentSpec
 from training.experiments.summary import summarise
+from training.saliency.methods import MAP_METHODS
 
 SIZES = WorldSizes(rows=96, columns=128, sessions=6, test_sessions=4, scenes=6, test_scenes=3)
 
@@ -104,6 +106,21 @@ def test_averages_and_cues_were_tried(found: Findings) -> None:
     assert json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_maps_by_every_method_say_where_the_networks_look(found: Findings) -> None:
+    saliency = found.saliency
+    assert saliency is not None and saliency.of_class == "late"
+    assert [one.method for one in saliency.methods] == list(MAP_METHODS)
+    cam = saliency.methods[0]
+    assert (cam.runs, cam.camera, cam.cell_photosites) == (2, AGEING, 8)
+    assert cam.hits is not None and cam.hits.auc > 0.6
+    assert cam.hits.at_radii[-1].mass_p_value <= 0.05
+    assert cam.randomised_weights.passes
+    assert cam.other_labels is None
+    (over,) = saliency.superimposed
+    assert over.maps.shape[:2] == (2, 2) and over.crops.min() > 0
+    assert len(saliency.image_maps) == 2 and len(saliency.examples) == 2 * len(MAP_METHODS)
+
+
 def test_a_camera_that_does_not_age_has_nothing_to_mask(catalogue: Catalogue, home: Path) -> None:
     findings = gather(catalogue, "still", work_folder=home / "work")
     assert findings.masked is None and findings.transplant is None
@@ -149,12 +166,23 @@ def test_the_verdict_is_written_and_recorded(
     (judgement,) = told["judgements"]
     assert judgement["verdict"] == "defect-trace-supported"
     html = page.read_text(encoding="utf-8")
-    for title in ("Verdict", "Interventions", "Average images", "Distraction"):
+    for title in (
+        "Verdict",
+        "Interventions",
+        "Average images",
+        "Distraction",
+        "Maps by every method",
+    ):
         assert f"<h2>{title}</h2>" in html
     stored = newest_report(catalogue, summarise(catalogue, "nano").uuid)
     assert stored is not None
     assert (stored.verdict, stored.reason) == (judgement["verdict"], judgement["reason"])
     assert stored.document["findings"] == told["findings"][0]
+    saliency = told["findings"][0]["saliency"]
+    assert saliency["methods"][0]["other_labels"]["images"] > 0
+    for sha256 in saliency["image_maps"].values():
+        kept = KeptMaps.from_bytes(catalogue.store.read_bytes(sha256))
+        assert set(kept.maps) == set(MAP_METHODS)
     assert stored.parameters["placebos"] == [summarise(catalogue, "still").uuid]
 
 

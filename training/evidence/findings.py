@@ -6,7 +6,7 @@ Each finding is None where it was not tried, and `not_tried` says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from training.evidence.average_reading import AverageReading
@@ -110,8 +110,8 @@ class Findings:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as one JSON document."""
-        document = asdict(self)
-        for name in ("transplant", "distraction"):
+        document = asdict(replace(self, saliency=None))
+        for name in ("transplant", "distraction", "saliency"):
             found = getattr(self, name)
             document[name] = None if found is None else found.to_json()
         return document

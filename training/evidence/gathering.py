@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from datastore.catalogue import Catalogue
-from datastore.datasets.auditing.records import newest_audit
 from training.evidence.average_reading import AverageReading, read_averages
 from training.evidence.contrasts_within import content_swap, crops_contrast, joined, of_frames
 from training.evidence.distraction import Distraction, distraction_of
 from training.evidence.effects import effect_of, flips_of
-from training.evidence.findings import BaselineFinding, CameraFinding, Findings
+from training.evidence.findings import CameraFinding, Findings
+from training.evidence.looking import looks_for
 from training.evidence.questions import (
     CUE_STRENGTHS_SD,
     Questions,
@@ -26,7 +26,8 @@ from training.evidence.questions import (
     cue_name,
     questions_for,
 )
-from training.evidence.recorded_networks import CLEAN, CleanBlock, RecordedNetworks, RecordedRun
+from training.evidence.recorded_baselines import recorded_baselines
+from training.evidence.recorded_networks import CLEAN, RecordedNetworks, RecordedRun
 from training.experiments.answers import RunAnswers
 from training.experiments.predictions import Predictions
 from training.experiments.stored_predictions import read_answers
@@ -41,6 +42,7 @@ def gather(
     *,
     work_folder: Path,
     seed: int = 0,
+    placebo: str | None = None,
     progress: Progress | None = None,
 ) -> Findings:
     """Ask the networks of a recorded experiment everything that decides what they have learned.
@@ -57,8 +59,10 @@ def gather(
         Decoded frames, average images and answers; deleting it costs only time.
     seed
         Of controls, noise, cues, and of the resamplings of the statistics.
+    placebo
+        Experiment on classes without an age between them, whose networks show how maps look then.
     progress
-        Called with the answers that are there and their total.
+        Called with the answers and maps that are there and their total.
 
     Raises
     ------
@@ -80,8 +84,30 @@ def gather(
         )
         for version, block in networks.folds.items()
     }
-    answers = _ask(networks, asked, progress)
-    return _concluded(catalogue, networks, asked, answers, seed)
+    arisen = {
+        serial: one.new for questions in asked.values() for serial, one in questions.cameras.items()
+    }
+    stranger = None
+    if placebo is not None:
+        stranger = RecordedNetworks(catalogue, placebo, work_folder)
+    looks = looks_for(networks, arisen, stranger=stranger, seed=seed)
+    answers_total = sum(1 + len(asked[run.fold].frames) for run in networks.runs)
+    advance = _Advance(progress, answers_total + looks.total)
+    answers = _ask(networks, asked, advance)
+    findings = _concluded(catalogue, networks, asked, answers, seed)
+    return replace(findings, saliency=looks.look(advance))
+
+
+class _Advance:
+    """Counts what is there, and tells."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self) -> None:
+        self._done += 1
+        if self._progress is not None:
+            self._progress(self._done, self._total)
 
 
 Answers = Mapping[str, Mapping[int, Predictions]]
@@ -89,18 +115,13 @@ Answers = Mapping[str, Mapping[int, Predictions]]
 
 
 def _ask(
-    networks: RecordedNetworks, asked: Mapping[str, Questions], progress: Progress | None
+    networks: RecordedNetworks, asked: Mapping[str, Questions], advance: Callable[[], None]
 ) -> Answers:
-    total = sum(1 + len(asked[run.fold].frames) for run in networks.runs)
     answers: dict[str, dict[int, Predictions]] = {}
-    done = 0
 
     def keep(name: str, run: RecordedRun, said: Predictions) -> None:
-        nonlocal done
         answers.setdefault(name, {})[run.number] = said
-        done += 1
-        if progress is not None:
-            progress(done, total)
+        advance()
 
     for run in networks.runs:
         keep(CLEAN, run, networks.recorded_answer(run))
@@ -151,7 +172,7 @@ def _concluded(
         return len(answers.get(name, {})) == runs
 
     findings = Findings(
-        baselines=_baselines(catalogue, networks),
+        baselines=recorded_baselines(catalogue, next(iter(networks.folds))),
         cameras=tuple(
             CameraFinding(serial, len(one.known), len(one.new), len(one.arisen.coordinates))
             for serial, one in first.cameras.items()
@@ -262,17 +283,4 @@ def _answered(run: RunAnswers, said: Predictions, class_names: Sequence[str]) ->
         crops=len(right),
         crops_correct=int(right.sum()),
         predictions=said,
-    )
-
-
-def _baselines(catalogue: Catalogue, networks: RecordedNetworks) -> tuple[BaselineFinding, ...]:
-    """Return what baselines told of the clean block in the newest audit of its dataset."""
-    block: CleanBlock = next(iter(networks.folds.values()))
-    found = newest_audit(catalogue, block.manifest.unforced_version)
-    if found is None:
-        return ()
-    return tuple(
-        BaselineFinding(one.name, one.accuracy, one.p_corrected, one.smallest_p, one.verdict)
-        for one in found.report.baselines
-        if one.block == "clean"
     )

@@ -8,9 +8,9 @@ from training.evidence.average_reading import AverageReading
 from training.evidence.effects import Difference
 from training.evidence.findings import Findings
 from training.evidence.page import Check
+from training.evidence.rules import LEVEL
+from training.evidence.saliency_lines import saliency_lines
 from training.statistics import Interval
-
-LEVEL = 0.05
 
 TELLING_AVERAGES = ("same-class-different-scenes", "class-minus-global", "residual")
 """The kinds by which a trace and content part; averages of one scene keep its content."""
@@ -102,7 +102,12 @@ def finding_lines(
                 decides=False,
             )
         )
-    return [*lines, *_average_lines(findings, calibration), *_diagnostic_lines(findings)]
+    return [
+        *lines,
+        *_average_lines(findings, calibration),
+        *_diagnostic_lines(findings),
+        *saliency_lines(findings.saliency),
+    ]
 
 
 def _ledger_lines(findings: Findings) -> list[Check]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -52,6 +54,7 @@ def record_report(
     document: dict[str, Any],
     parameters: dict[str, Any],
     at: datetime,
+    files: Iterable[Path] = (),
 ) -> str:
     """Store a verdict with all that it rests on; return the identifier of its row.
 
@@ -67,7 +70,10 @@ def record_report(
         What it was asked with: seed, placebos, known cases.
     at
         Civil time of the record.
+    files
+        What the document names by its hash, such as maps; stored with it.
     """
+    attached = [catalogue.store.put_file(path) for path in files]
     stored = catalogue.store.put_bytes(canonical_json(document))
     judgement = document["judgement"]
     with catalogue.writing() as session:
@@ -83,6 +89,8 @@ def record_report(
             created_at=at,
         )
         session.add(row)
+        for one in attached:
+            register_asset(session, one, "measurement", at)
         session.flush()
         entry = {
             "report": row.uuid,

@@ -14,6 +14,8 @@ from training.evidence.average_reading import AverageReading
 from training.evidence.finding_sections import finding_sections
 from training.evidence.findings import Findings
 from training.evidence.page import Section, render_page
+from training.evidence.recorded_baselines import recorded_baselines
+from training.evidence.saliency_sections import saliency_finding_sections
 from training.evidence.sections import evidence_sections
 from training.evidence.verdict import DatasetStanding, Judgement, judge
 from training.experiments.summary import ExperimentSummary, summarise
@@ -45,6 +47,11 @@ class Examined:
             "findings": None if self.findings is None else self.findings.to_json(),
         }
 
+    def files(self) -> list[Path]:
+        """Return the files that the document names by their hash."""
+        saliency = None if self.findings is None else self.findings.saliency
+        return [] if saliency is None else list(saliency.image_map_files.values())
+
 
 def examine(
     catalogue: Catalogue,
@@ -62,7 +69,9 @@ def examine(
     """
     summary = summarise(catalogue, reference)
     standing = dataset_standing(catalogue, summary.dataset_version)
-    judgement = judge(summary, standing, placebos, findings, calibration)
+    # what is recorded counts although no network was asked
+    found = findings or Findings(recorded_baselines(catalogue, summary.dataset_version))
+    judgement = judge(summary, standing, placebos, found, calibration)
     return Examined(summary, findings, judgement)
 
 
@@ -98,6 +107,7 @@ def write_report(
         [
             verdict_section([one.judgement for one in examined]),
             *finding_sections(found),
+            *saliency_finding_sections(found),
             *evidence_sections(catalogue, summaries),
         ],
     )

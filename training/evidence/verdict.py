@@ -15,13 +15,13 @@ from typing import Any, Literal
 from training.evidence.average_reading import AverageReading
 from training.evidence.findings import Findings
 from training.evidence.lines import (
-    LEVEL,
     TELLING_AVERAGES,
     baseline_lines,
     finding_lines,
     telling_baselines,
 )
 from training.evidence.page import Check
+from training.evidence.rules import LEVEL
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
 VerdictName = Literal[

@@ -84,5 +84,8 @@ class AlexNet(nn.Module):
             When the crops are smaller.
         """
         check_smallest_crop(crops.shape[-2:], SMALLEST_CROP, "AlexNet")
-        maps = average_pool_to(self.features(crops), _GRID)
-        return cast(Tensor, self.classifier(maps.flatten(1)))
+        return self.scores_of_maps(self.features(crops))
+
+    def scores_of_maps(self, maps: Tensor) -> Tensor:
+        """Return class scores from the last maps, as the end of `forward` does."""
+        return cast(Tensor, self.classifier(average_pool_to(maps, _GRID).flatten(1)))

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.errors import TrainingError
 from training.experiments.computing import load_crops, on_device, prepare_computing
 from training.experiments.crop_places import CropPlaces
 from training.experiments.evaluate import evaluation_batch
 from training.experiments.frame_set import FrameSet
 from training.experiments.spec import ExperimentSpec
-
-
-class SaliencyError(TrainingError):
-    """A map was asked for that is not defined."""
-
-    exit_code: ClassVar[int] = 2
+from training.saliency.errors import SaliencyError
 
 
 def has_activation_maps(network: nn.Module) -> bool:
