@@ -154,9 +154,10 @@ class _Chosen(Sequence[CachedFrame]):
     numbers: NDArray[np.int64]
 
     def __init__(self, frames: Sequence[CachedFrame], numbers: NDArray[np.int64]) -> None:
-        if isinstance(frames, _Chosen):  # subsets of subsets stay one step deep
-            frames, numbers = frames.frames, frames.numbers[numbers]
-        self.frames, self.numbers = frames, numbers
+        # subsets of subsets stay one step deep
+        inner = frames if isinstance(frames, _Chosen) else None
+        self.frames = inner.frames if inner else frames
+        self.numbers = inner.numbers[numbers] if inner else numbers
 
     def __len__(self) -> int:
         return len(self.numbers)
