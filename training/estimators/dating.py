@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import gammaln, logsumexp
 
 from training.estimators.onset_likelihood import PRIOR_SAMPLES, Posterior, SplitSums
@@ -143,37 +144,55 @@ def timeslot_log_likelihood(curve: Floats, numbers: NDArray[np.int64], timeslots
     return logs
 
 
-def time_masses(curve: Floats, positions: Floats) -> Floats:
-    """Return the probability that an image lies between each two neighbouring trusted images.
+def central_interval(curve: Floats, positions: Floats, confidence: float) -> tuple[float, float]:
+    """Return the positions between which an image lies with a probability.
 
-    Every time is as probable beforehand; between two images the likelihood is the mean of theirs.
+    Every position from the first to the last trusted image is as probable beforehand; between two
+    images the likelihood runs straight from one to the other, as a defect's onset may lie
+    anywhere between them. Half of what is left lies on either side.
 
     Parameters
     ----------
     curve
         Log-likelihood at each trusted image, shape (images,).
     positions
-        Their times, ascending, not all the same.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 of shape (images - 1,), sums to 1.
+        Their positions in time, ascending, not all the same.
+    confidence
+        Of the interval.
     """
     likelihood = np.exp(curve - curve.max())
-    masses = np.diff(positions) * (likelihood[:-1] + likelihood[1:]) / 2
-    # likelihood may be only at images that share one time with all that tells
-    return masses / masses.sum()
-
-
-def central_gaps(masses: Floats, confidence: float) -> tuple[int, int]:
-    """Return the images that bound the central interval of a confidence."""
+    lengths = np.diff(positions)
+    masses = lengths * (likelihood[:-1] + likelihood[1:]) / 2
+    total = float(masses.sum())
+    if total == 0.0:  # all likelihood at images that share a time with none of another likelihood
+        place = int(curve.argmax())
+        return float(positions[place]), float(positions[place])
+    below = np.concatenate([[0.0], np.cumsum(masses)])
     tail = (1 - confidence) / 2
-    below = np.cumsum(masses)
-    last = len(masses) - 1
-    low = min(int((below <= tail).sum()), last)
-    high = min(int((below < 1 - tail - 1e-12).sum()), last)
-    return low, high + 1
+    low, high = (
+        _position_of(share * total, below, positions, likelihood) for share in (tail, 1 - tail)
+    )
+    return low, high
+
+
+def is_excluded(curve: Floats, image: int, confidence: float) -> bool:
+    """Tell whether the likelihood ratio test excludes the time of a trusted image (Wilks)."""
+    return bool(2 * (curve.max() - curve[image]) > stats.chi2.ppf(confidence, 1))
+
+
+def _position_of(mass: float, below: Floats, positions: Floats, likelihood: Floats) -> float:
+    """Return where the cumulative likelihood reaches a mass."""
+    gap = int(np.searchsorted(below, mass, side="right")) - 1
+    gap = min(max(gap, 0), len(positions) - 2)
+    length = float(positions[gap + 1] - positions[gap])
+    if length == 0.0:
+        return float(positions[gap])
+    first, slope = float(likelihood[gap]), float(likelihood[gap + 1] - likelihood[gap])
+    left = (mass - float(below[gap])) / length
+    # left = first x + slope x^2 / 2 on the share x of the gap, in the form that bears slope 0
+    root = np.sqrt(max(first * first + 2 * slope * left, 0.0))
+    share = 2 * left / (first + root) if first + root > 0 else 0.0
+    return float(positions[gap] + length * min(max(share, 0.0), 1.0))
 
 
 def _log_student(deviation: Floats, samples: Floats, variance: Floats) -> Floats:

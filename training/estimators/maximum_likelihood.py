@@ -20,9 +20,9 @@ from training.estimators.dating import (
     AgeingPixels,
     PixelAnswers,
     ageing_pixels,
-    central_gaps,
+    central_interval,
+    is_excluded,
     pixel_answers,
-    time_masses,
     timeslot_log_likelihood,
 )
 from training.estimators.errors import EstimatorError
@@ -227,7 +227,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         onsets, ratios = series.ratios(found)
         accepted = np.flatnonzero(ratios > threshold.log_ratio)
         is_mosaic = images.frames[0].pixels.dtype == np.uint16
-        accepted = accepted[_strongest(found[accepted], ratios[accepted], 1 if is_mosaic else 3)]
+        accepted = accepted[_strongest(found[accepted], ratios[accepted], 2 if is_mosaic else 3)]
         places = np.concatenate([places_of(useful), found[accepted]])
         after, before = onset_limits([*useful, *([_NO_LIMITS] * len(accepted))])
         sums = series.sums(places)
@@ -302,16 +302,18 @@ class MaximumLikelihood(ProbabilisticEstimator):
         curve = answers.log_likelihood.sum(axis=1)
         by_class = timeslot_log_likelihood(curve, kept.numbers, len(self.timeslots_))
         abstained = bool(np.ptp(by_class) < _LEAST_EVIDENCE)
-        first, last = 0, len(times) - 1
-        low, high = first, last
+        low: np.datetime64 | None = None
+        high: np.datetime64 | None = None
         most_likely: tuple[np.datetime64 | None, np.datetime64 | None] = (None, None)
         if not abstained:
-            low, high = central_gaps(time_masses(curve, kept.timeline.positions), confidence)
+            begin, end = central_interval(curve, kept.timeline.positions, confidence)
+            low = kept.timeline.time_of(begin) if is_excluded(curve, 0, confidence) else None
+            high = kept.timeline.time_of(end) if is_excluded(curve, -1, confidence) else None
             most_likely = _between_onsets(kept.timeline, kept.onsets, int(curve.argmax()))
         evidence = self._evidence(kept, samples, noise, answers)
         return DateEstimate(
-            times[low] if low > first else None,
-            times[high] if high < last else None,
+            low,
+            high,
             confidence,
             most_likely,
             abstained,

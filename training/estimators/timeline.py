@@ -42,6 +42,12 @@ class Timeline:
         """From the first to the last position."""
         return float(self.positions[-1] - self.positions[0])
 
+    def time_of(self, position: float) -> np.datetime64 | None:
+        """Return the time at a position; None where the images have no times."""
+        if self.times is None:
+            return None
+        return self.times[0] + np.timedelta64(round(position * _MICROSECONDS), "us")
+
 
 def timeline_of(images: Images, timeslots: NDArray[np.int64]) -> Timeline:
     """Put images in order, those of the same time by names that tell them apart."""
