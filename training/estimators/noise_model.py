@@ -20,7 +20,11 @@ Floats = NDArray[np.float64]
 _BINS = 16
 _LEAST_SAMPLES = 200
 _ROUNDING_VARIANCE = 1 / 12
-_NORMAL_QUARTILE = 0.6744897501960817
+_QUANTILE = 0.9
+_NORMAL_QUANTILE = 1.6448536269514722
+"""That many standard deviations hold `_QUANTILE` of normal noise; a median makes residuals peak at
+0, so that smaller quantiles would tell too little noise, and larger ones hang on defects."""
+
 _LEAST_SCALE = 0.25
 
 
@@ -83,9 +87,9 @@ def image_scales(
     for number, one in enumerate(relative):
         known = one[~np.isnan(one)]
         if len(known) >= _BINS:
-            scales[number] = np.median(known) / _NORMAL_QUARTILE
+            scales[number] = np.quantile(known, _QUANTILE) / _NORMAL_QUANTILE
     return np.maximum(scales, _LEAST_SCALE)
 
 
 def _robust_deviation(values: Floats) -> float:
-    return float(np.median(np.abs(values)) / _NORMAL_QUARTILE)
+    return float(np.quantile(np.abs(values), _QUANTILE) / _NORMAL_QUANTILE)
