@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from training.estimators.acceptance import Threshold, best_onsets, calibrate
+from training.estimators.acceptance import Threshold, calibrate
 from training.estimators.date_estimate import Controls, DateEstimate, PixelEvidence, iso
 from training.estimators.dating import (
     AgeingPixels,
@@ -30,13 +30,11 @@ from training.estimators.images import Images
 from training.estimators.known_defects import KnownDefect, onset_limits, places_of
 from training.estimators.noise_model import NoiseModel, fit_noise, image_scales
 from training.estimators.onset_likelihood import (
-    BetaPrior,
-    SplitSums,
     integrated_log_likelihood,
     posterior_of,
-    profile_log_likelihood,
-    split_sums,
 )
+from training.estimators.photosite_series import NOTHING_KNOWN, PhotositeSeries
+from training.estimators.places import strongest, without
 from training.estimators.protocol import (
     ProbabilisticEstimator,
     Probabilities,
@@ -53,15 +51,7 @@ Places = NDArray[np.int64]
 
 _MOST_CONTROLS = 4096
 _CONTROLS_OF_AN_IMAGE = 512
-_RESPONSE_SPREAD = 0.5
-_AMPLITUDE_SPREAD = 20.0
-"""Prior standard deviation of a defect's signal, in units of the noise: hardly any limit."""
-
-_LEDGER_SPREAD = 0.5
-"""Of what a ledger says of D and c, relative: scenes are warmer or colder than dark fields."""
-
 _LEAST_EVIDENCE = float(np.log(3.0))
-_PARTS_BYTES = 400
 
 
 @dataclass(frozen=True)
@@ -208,7 +198,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         noise = fit_noise(residuals, light)
         scales = image_scales(residuals, light, noise)
         typical = float(np.median(noise.deviation(light)[~np.isnan(light)]))
-        series = _Series(ordered, scales, noise, typical, timeline, self.memory_bytes)
+        series = PhotositeSeries(ordered, scales, noise, typical, timeline, self.memory_bytes)
         useful = [one for one in self.known if not one.pre_existing]
         found, tried = np.empty((0, 2), np.int64), 0
         if self.searches:
@@ -220,18 +210,18 @@ class MaximumLikelihood(ProbabilisticEstimator):
                 most=self.most_candidates,
                 memory_bytes=self.memory_bytes,
             )
-            found = _without(found, places_of(self.known))
+            found = without(found, places_of(self.known))
         # those of the ledger are believed; the search tries all photosites of the sensor
         rate = self.false_alarms / max(tried, len(controls))
         threshold = calibrate(series.ratios(controls)[1], min(rate, 0.5))
         onsets, ratios = series.ratios(found)
         accepted = np.flatnonzero(ratios > threshold.log_ratio)
         is_mosaic = images.frames[0].pixels.dtype == np.uint16
-        accepted = accepted[_strongest(found[accepted], ratios[accepted], 2 if is_mosaic else 3)]
+        accepted = accepted[strongest(found[accepted], ratios[accepted], 2 if is_mosaic else 3)]
         places = np.concatenate([places_of(useful), found[accepted]])
-        after, before = onset_limits([*useful, *([_NO_LIMITS] * len(accepted))])
+        after, before = onset_limits([*useful, *([NOTHING_KNOWN] * len(accepted))])
         sums = series.sums(places)
-        prior = series.prior([*useful, *([_NO_LIMITS] * len(accepted))])
+        prior = series.prior([*useful, *([NOTHING_KNOWN] * len(accepted))])
         log_onsets = integrated_log_likelihood(sums, prior) + log_prior_of_onsets(
             timeline, after, before
         )
@@ -358,70 +348,12 @@ class MaximumLikelihood(ProbabilisticEstimator):
         count = min(_MOST_CONTROLS, height * width)
         drawn = generator.choice(height * width, count, replace=False)
         places = np.stack([top + drawn // width, left + drawn % width], axis=1)
-        return _without(places.astype(np.int64), places_of(self.known))
+        return without(places.astype(np.int64), places_of(self.known))
 
     def _kept(self) -> _Fit:
         _ = self.timeslots_  # raises before a fit, and after one that failed
         assert self._fitted is not None
         return self._fitted
-
-
-_NO_LIMITS = KnownDefect(0, 0)
-
-
-class _Series:
-    """The series of photosites over the trusted images, in parts that fit into memory."""
-
-    def __init__(
-        self,
-        images: Images,
-        scales: Floats,
-        noise: NoiseModel,
-        typical_noise_dn: float,
-        timeline: Timeline,
-        memory_bytes: int,
-    ) -> None:
-        self._images, self._scales, self._noise = images, scales, noise
-        self._typical, self._timeline = typical_noise_dn, timeline
-        self._at_once = max(int(memory_bytes // (_PARTS_BYTES * len(images))), 1)
-
-    def sums(self, places: Places) -> SplitSums:
-        """Return the sums of every onset of some photosites."""
-        residuals, light = residuals_at(self._images, places)
-        return split_sums(
-            residuals.astype(np.float64),
-            light.astype(np.float64),
-            self._images.exposure_factors,
-            self._noise.deviation(light) * self._scales[:, None],
-        )
-
-    def prior(self, defects: Sequence[KnownDefect]) -> BetaPrior:
-        """Return what is known of each defect's amplitude beforehand."""
-        factor = float(np.median(self._images.exposure_factors))
-        loose = _AMPLITUDE_SPREAD * self._typical
-        mean, spread = np.zeros((len(defects), 3)), np.empty((len(defects), 3))
-        spread[:] = _RESPONSE_SPREAD, loose / factor, loose
-        for place, one in enumerate(defects):
-            for term, value, unit in (
-                (1, one.dark_rate_dn_per_s, self._typical / factor),
-                (2, one.offset_dn, self._typical),
-            ):
-                if value is not None:
-                    mean[place, term] = value
-                    spread[place, term] = np.hypot(_LEDGER_SPREAD * value, unit)
-        return BetaPrior(mean, spread)
-
-    def ratios(self, places: Places) -> tuple[NDArray[np.int64], Floats]:
-        """Return the likeliest onset of each photosite and its log-likelihood ratio."""
-        onsets, ratios = [np.empty(0, np.int64)], [np.empty(0)]
-        for start in range(0, len(places), self._at_once):
-            part = places[start : start + self._at_once]
-            sums = self.sums(part)
-            likelihood = profile_log_likelihood(sums, self.prior([_NO_LIMITS] * len(part)))
-            onset, ratio = best_onsets(likelihood, sums, self._timeline.separable)
-            onsets.append(onset)
-            ratios.append(ratio)
-        return np.concatenate(onsets), np.concatenate(ratios)
 
 
 def _around(timeline: Timeline, onset: int) -> tuple[np.datetime64 | None, np.datetime64 | None]:
@@ -442,23 +374,6 @@ def _between_onsets(
     low = _around(timeline, int(earlier.max()))[0] if len(earlier) else None
     high = _around(timeline, int(later.min()))[1] if len(later) else None
     return low, high
-
-
-def _strongest(places: Places, ratios: Floats, reach: int) -> NDArray[np.int64]:
-    """Return those that have no stronger one within reach: one defect may cover several pixels."""
-    kept: list[int] = []
-    for one in np.argsort(-ratios, kind="stable").tolist():
-        distance = np.abs(places[kept] - places[one]).max(axis=1)
-        if not (distance <= reach).any():
-            kept.append(one)
-    return np.array(sorted(kept), np.int64)
-
-
-def _without(places: Places, others: Places) -> Places:
-    """Return the places that are none of the others."""
-    taken = set(map(tuple, others.tolist()))
-    chosen = [tuple(place) not in taken for place in places.tolist()]
-    return places[np.array(chosen, bool)]
 
 
 def _finite(value: float) -> float | None:
