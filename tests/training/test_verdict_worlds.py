@@ -115,19 +115,14 @@ def test_the_verdict_on_a_network_is_what_there_was_to_learn(variety: Variety) -
 
 
 @pytest.mark.prove
-def test_no_world_without_a_trace_is_called_a_trace(record_property: Record) -> None:
-    """Where no class has a trace, be it content, chance or neither, no trace is supported."""
-    judged = _judge_all(WITHOUT_A_TRACE, record_property)
-    called = sum(found.verdict in TRACES for _, found in judged)
+def test_verdicts_on_networks_trained_in_generated_worlds(record_property: Record) -> None:
+    """The verdict is right in 95 % of clear worlds, and without a trace none is called one."""
+    judged = _judge_all({**WITHOUT_A_TRACE, **WITH_A_TRACE}, record_property)
+    without = [pair for pair in judged if pair[0].variety.name in WITHOUT_A_TRACE]
+    called = sum(found.verdict in TRACES for _, found in without)
+    record_property("worlds without a trace", len(without))
     record_property("called a trace", called)
-    record_property("called a trace at most (95 %)", most(called, len(judged)))
+    record_property("called a trace at most (95 %)", most(called, len(without)))
     assert called == 0
-    assert _share_right(judged) >= LEAST_SHARE_RIGHT
-
-
-@pytest.mark.prove
-def test_worlds_with_a_trace_are_judged_rightly(record_property: Record) -> None:
-    """A clear trace is found, a faint one is not content, a confounded one is not credited."""
-    judged = _judge_all(WITH_A_TRACE, record_property)
     assert all(_is_right(*pair) for pair in judged if not pair[0].variety.is_clear)
     assert _share_right(judged) >= LEAST_SHARE_RIGHT
