@@ -70,6 +70,8 @@ class World:
         When each defect arose, datetime64[us].
     amplitudes_dn
         Of each at the scenes' median setting.
+    is_dark
+        Whether it grows with tau (dark current) or not (offset).
     """
 
     spec: WorldSpec
@@ -81,6 +83,7 @@ class World:
     places: NDArray[np.int64]
     onsets: NDArray[np.datetime64]
     amplitudes_dn: NDArray[np.float64]
+    is_dark: NDArray[np.bool_]
 
     @property
     def span(self) -> np.timedelta64:
@@ -123,6 +126,7 @@ def make_world(spec: WorldSpec | None = None, **changes: object) -> World:
         camera.places,
         onsets,
         camera.amplitudes_dn,
+        camera.is_dark,
     )
 
 

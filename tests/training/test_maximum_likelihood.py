@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -274,15 +275,7 @@ def test_no_single_photosite_decides(world: World, fitted: MaximumLikelihood) ->
     pixels[row, column] = 15_000  # a cosmic ray, five hundred times the noise
     struck = type(frame)("struck", pixels, frame.black_levels, frame.white_level, frame.visible)
     asked = world.questioned.subset([20])
-    dated = fitted.date(
-        type(asked)(
-            [struck],
-            *(
-                getattr(asked, name)
-                for name in ("exposure_factors", "sessions", "scenes", "cameras")
-            ),
-        )
-    )[0]
+    dated = fitted.date(replace(asked, frames=[struck]))[0]
     assert np.abs(dated.log_likelihood - expected.log_likelihood).max() < 2 * np.log(101)
 
 
@@ -291,15 +284,7 @@ def test_a_saturated_sample_drops_out(world: World, fitted: MaximumLikelihood) -
     pixels = np.full_like(frame.pixels, frame.white_level)
     asked = world.questioned.subset([20])
     white = type(frame)("white", pixels, frame.black_levels, frame.white_level, frame.visible)
-    dated = fitted.date(
-        type(asked)(
-            [white],
-            *(
-                getattr(asked, name)
-                for name in ("exposure_factors", "sessions", "scenes", "cameras")
-            ),
-        )
-    )[0]
+    dated = fitted.date(replace(asked, frames=[white]))[0]
     assert dated.abstained and dated.low is None and dated.high is None
     assert not dated.log_likelihood.any()
 
@@ -355,6 +340,33 @@ def test_ledger_and_search_add_up(world: World) -> None:
     assert len(np.unique(both.places_, axis=0)) == len(both.places_)
 
 
+def test_a_defect_newer_than_all_trusted_images_is_known_by_its_ledger_alone() -> None:
+    grown = make_world(d_prime=8.0, seed=61, defects=12)
+    early = np.flatnonzero(grown.timeslots < 5)
+    asked = grown.questioned.subset(np.flatnonzero(grown.questioned_timeslots == 9))
+    ledger = [
+        replace(
+            one,
+            dark_rate_dn_per_s=30 * grown.amplitudes_dn[0] if is_dark else None,
+            offset_dn=None if is_dark else grown.amplitudes_dn[0],
+        )
+        for one, is_dark in zip(ledger_of(grown, 30), grown.is_dark, strict=True)
+    ]
+    fit = MaximumLikelihood(ledger, searches=False).fit(
+        grown.trusted.subset(early), grown.timeslots[early]
+    )
+    assert grown.trusted.times is not None
+    last = grown.trusted.times[early].max()
+    newer = {tuple(place) for place in grown.places[grown.onsets > last].tolist()}
+    assert len(newer) >= 3
+    for dated in fit.date(asked):
+        # all that is told is that it may be newer than every trusted image
+        assert dated.high is None
+        shown = [one for one in dated.evidence if (one.row, one.column) in newer]
+        assert all(one.onset_before is None for one in shown)
+        assert np.mean([one.log10_ratio > 0.5 for one in shown]) > 0.6
+
+
 def test_defects_that_were_there_from_the_beginning_are_left_out(world: World) -> None:
     row, column = world.places[0].tolist()
     old = KnownDefect(row, column, None, as_datetime(START), pre_existing=True)
@@ -398,6 +410,8 @@ def test_requests_that_mean_nothing_are_refused(world: World) -> None:
         MaximumLikelihood(searches=False)
     with pytest.raises(EstimatorError, match="above 0"):
         MaximumLikelihood(false_alarms=0)
+    with pytest.raises(EstimatorError, match="give each once"):
+        MaximumLikelihood([KnownDefect(1, 2), KnownDefect(1, 2)])
     with pytest.raises(EstimatorError, match="no interval"):
         KnownDefect(1, 2, datetime(2021, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(EstimatorError, match="outside the visible area"):
@@ -443,3 +457,17 @@ def test_intervals_hold_the_true_time_as_often_as_they_say(
     assert 0.9 <= np.mean(hits) <= 0.98
     assert np.mean(slots) >= 0.95  # whole timeslots hold more than the interval asks for
     assert false <= 8
+
+
+@pytest.mark.prove
+def test_a_large_sensor_without_defects_has_no_more_false_ones_than_allowed(
+    record_property: Callable[[str, object], None],
+) -> None:
+    """1.5 million photosites are searched, once for 0.1 false alarms and once for 50."""
+    bare = make_world(
+        defects=0, rows=1000, columns=1500, timeslots=6, questioned_per_timeslot=0, seed=71
+    )
+    for allowed, most in ((0.1, 2), (50.0, 90)):
+        fit = MaximumLikelihood(false_alarms=allowed, seed=1).fit(bare.trusted, bare.timeslots)
+        record_property(f"false defects where {allowed:g} are allowed", len(fit.places_))
+        assert len(fit.places_) <= most

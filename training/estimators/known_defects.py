@@ -26,7 +26,8 @@ class KnownDefect:
         they have no zone. None where it is open: such as before the first session.
     dark_rate_dn_per_s, offset_dn
         D and c as of ISO 100; None where unknown, or where the frames' digital numbers are not
-        those of the dark fields (JPEG files).
+        those of the dark fields (JPEG files). The sensor's gain raises both; D by the exposure
+        factor, but c must be given as of the frames' ISO setting.
     pre_existing
         Whether the first dark session has it; it then tells no age.
     """

@@ -15,17 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.estimators.acceptance import Threshold, calibrate
-from training.estimators.date_estimate import Controls, DateEstimate, PixelEvidence, iso
+from training.estimators.date_estimate import DateEstimate, iso
 from training.estimators.dating import (
     AgeingPixels,
-    PixelAnswers,
     ageing_pixels,
     central_interval,
     is_excluded,
-    pixel_answers,
     timeslot_log_likelihood,
 )
 from training.estimators.errors import EstimatorError
+from training.estimators.image_answers import (
+    ImageAnswer,
+    between_onsets,
+    evidence_of,
+    image_answers,
+)
 from training.estimators.images import Images
 from training.estimators.known_defects import KnownDefect, onset_limits, places_of
 from training.estimators.noise_model import NoiseModel, fit_noise, image_scales
@@ -34,7 +38,7 @@ from training.estimators.onset_likelihood import (
     posterior_of,
 )
 from training.estimators.photosite_series import NOTHING_KNOWN, PhotositeSeries
-from training.estimators.places import strongest, without
+from training.estimators.places import beyond_reach, strongest, without
 from training.estimators.protocol import (
     ProbabilisticEstimator,
     Probabilities,
@@ -52,6 +56,22 @@ Places = NDArray[np.int64]
 _MOST_CONTROLS = 4096
 _CONTROLS_OF_AN_IMAGE = 512
 _LEAST_EVIDENCE = float(np.log(3.0))
+"""Of the likeliest timeslot against the unlikeliest; less is barely worth mentioning (Jeffreys)."""
+
+_MOSAIC_REACH, _LUMA_REACH = 2, 3
+"""How far a defect may reach: into medians of its neighbours, or through demosaicing."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a search found."""
+
+    places: Places
+    onsets: NDArray[np.int64]
+    ratios: Floats
+    threshold: Threshold
+    tried: int
+    candidates: int
 
 
 @dataclass(frozen=True)
@@ -66,9 +86,7 @@ class _Fit:
     onsets: NDArray[np.int64]
     ratios: Floats
     is_known: NDArray[np.bool_]
-    threshold: Threshold
-    tried: int
-    candidates: int
+    found: _Found
 
 
 class MaximumLikelihood(ProbabilisticEstimator):
@@ -94,7 +112,8 @@ class MaximumLikelihood(ProbabilisticEstimator):
     Raises
     ------
     EstimatorError
-        When there is nothing to use (no search and no ledger), or a parameter is impossible.
+        When there is nothing to use (no search and no ledger), a photosite is given twice, or a
+        parameter is impossible.
     """
 
     name: ClassVar[str] = "maximum-likelihood"
@@ -116,6 +135,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
                 f"false_alarms {false_alarms}, most_candidates {most_candidates}, memory_bytes"
                 f" {memory_bytes}: all must be above 0"
             )
+        places = places_of(known)
+        if len(np.unique(places, axis=0)) < len(places):
+            raise EstimatorError("some known defects are at the same photosite: give each once")
         self.known = tuple(known)
         self.searches = searches
         self.false_alarms = false_alarms
@@ -140,7 +162,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         means = kept.pixels.with_defect.mean
         defects = []
         for place, onset in enumerate(kept.onsets.tolist()):
-            after, before = _around(kept.timeline, onset)
+            after, before = kept.timeline.around(onset)
             response, rate, offset = means[onset, place].tolist()
             defects.append(
                 {
@@ -161,9 +183,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
             "camera": self._camera,
             "timeslots": self.timeslots_.tolist(),
             "images": len(kept.timeline.order),
-            "photosites_searched": kept.tried,
-            "candidates": kept.candidates,
-            "threshold": dict(kept.threshold.__dict__),
+            "photosites_searched": kept.found.tried,
+            "candidates": kept.found.candidates,
+            "threshold": dict(kept.found.threshold.__dict__),
             "noise": dict(kept.noise.__dict__),
             "defects": defects,
         }
@@ -186,8 +208,8 @@ class MaximumLikelihood(ProbabilisticEstimator):
             return []
         require_same_sensor(images, self._camera, self._size)
         return [
-            self._dated(kept, *one, confidence)
-            for one in zip(*self._answers(kept, images), strict=True)
+            self._dated(kept, one, confidence)
+            for one in image_answers(images, kept.pixels, kept.noise, kept.controls)
         ]
 
     def _fit(self, images: Images, timeslots: Timeslots, numbers: NDArray[np.int64]) -> None:
@@ -199,10 +221,43 @@ class MaximumLikelihood(ProbabilisticEstimator):
         scales = image_scales(residuals, light, noise)
         typical = float(np.median(noise.deviation(light)[~np.isnan(light)]))
         series = PhotositeSeries(ordered, scales, noise, typical, timeline, self.memory_bytes)
+        found = self._search(series, ordered, scales, noise, timeline, controls)
         useful = [one for one in self.known if not one.pre_existing]
-        found, tried = np.empty((0, 2), np.int64), 0
+        defects = [*useful, *([NOTHING_KNOWN] * len(found.places))]
+        places = np.concatenate([places_of(useful), found.places])
+        sums, prior = series.sums(places), series.prior(defects)
+        log_onsets = integrated_log_likelihood(sums, prior) + log_prior_of_onsets(
+            timeline, *onset_limits(defects)
+        )
+        log_onsets -= np.logaddexp.reduce(log_onsets, axis=0)
+        known_onsets = log_onsets[:, : len(useful)].argmax(axis=0).astype(np.int64)
+        known_ratios = series.ratios(places_of(useful))[1]
+        self._fitted = _Fit(
+            timeline,
+            numbers[timeline.order],
+            noise,
+            without(controls, places)[:_CONTROLS_OF_AN_IMAGE],
+            ageing_pixels(places, log_onsets, posterior_of(sums, prior), sums),
+            np.concatenate([known_onsets, found.onsets]),
+            np.concatenate([known_ratios, found.ratios]),
+            np.arange(len(places)) < len(useful),
+            found,
+        )
+
+    def _search(
+        self,
+        series: PhotositeSeries,
+        ordered: Images,
+        scales: Floats,
+        noise: NoiseModel,
+        timeline: Timeline,
+        controls: Places,
+    ) -> _Found:
+        """Find photosites that went bad; none where only the ledger's are asked for."""
+        places, tried = np.empty((0, 2), np.int64), 0
+        reach = _MOSAIC_REACH if ordered.frames[0].pixels.dtype == np.uint16 else _LUMA_REACH
         if self.searches:
-            found, tried = conspicuous_photosites(
+            places, tried = conspicuous_photosites(
                 ordered,
                 scales,
                 timeline.separable,
@@ -210,86 +265,32 @@ class MaximumLikelihood(ProbabilisticEstimator):
                 most=self.most_candidates,
                 memory_bytes=self.memory_bytes,
             )
-            found = without(found, places_of(self.known))
-        # those of the ledger are believed; the search tries all photosites of the sensor
+            places = beyond_reach(places, places_of(self.known), reach)
         rate = self.false_alarms / max(tried, len(controls))
         threshold = calibrate(series.ratios(controls)[1], min(rate, 0.5))
-        onsets, ratios = series.ratios(found)
+        onsets, ratios = series.ratios(places)
         accepted = np.flatnonzero(ratios > threshold.log_ratio)
-        is_mosaic = images.frames[0].pixels.dtype == np.uint16
-        accepted = accepted[strongest(found[accepted], ratios[accepted], 2 if is_mosaic else 3)]
-        places = np.concatenate([places_of(useful), found[accepted]])
-        after, before = onset_limits([*useful, *([NOTHING_KNOWN] * len(accepted))])
-        sums = series.sums(places)
-        prior = series.prior([*useful, *([NOTHING_KNOWN] * len(accepted))])
-        log_onsets = integrated_log_likelihood(sums, prior) + log_prior_of_onsets(
-            timeline, after, before
-        )
-        log_onsets -= np.logaddexp.reduce(log_onsets, axis=0)
-        known_onsets = log_onsets[:, : len(useful)].argmax(axis=0).astype(np.int64)
-        self._fitted = _Fit(
-            timeline,
-            numbers[timeline.order],
-            noise,
-            controls[:_CONTROLS_OF_AN_IMAGE],
-            ageing_pixels(places, log_onsets, posterior_of(sums, prior), sums),
-            np.concatenate([known_onsets, onsets[accepted]]),
-            np.concatenate([series.ratios(places[: len(useful)])[1], ratios[accepted]]),
-            np.arange(len(places)) < len(useful),
-            threshold,
-            tried,
-            len(found),
+        accepted = accepted[strongest(places[accepted], ratios[accepted], reach)]
+        return _Found(
+            places[accepted], onsets[accepted], ratios[accepted], threshold, tried, len(places)
         )
 
     def _judge(self, images: Images) -> tuple[Probabilities, NDArray[np.bool_]]:
         kept = self._kept()
         classes = len(self.timeslots_)
-        _, _, answers, _ = self._answers(kept, images)
         logs = np.stack(
             [
-                timeslot_log_likelihood(one.log_likelihood.sum(axis=1), kept.numbers, classes)
-                for one in answers
+                timeslot_log_likelihood(one.curve, kept.numbers, classes)
+                for one in image_answers(images, kept.pixels, kept.noise, kept.controls)
             ]
         )
         odds = np.exp(logs - logs.max(axis=1, keepdims=True))
         abstained = np.ptp(logs, axis=1) < _LEAST_EVIDENCE
         return odds / odds.sum(axis=1, keepdims=True), abstained
 
-    def _answers(
-        self, kept: _Fit, images: Images
-    ) -> tuple[list[Any], list[Any], list[PixelAnswers], list[Controls]]:
-        """Return for each image its samples, the noise in them, its answers and its controls."""
-        controls = residuals_at(images, kept.controls)
-        scales = image_scales(*controls, kept.noise)
-        residuals, light = residuals_at(images, kept.pixels.places)
-        samples, noises, answers, judged = [], [], [], []
-        for number, scale in enumerate(scales.tolist()):
-            filled = np.nan_to_num(light[number], nan=0.0)
-            noise = kept.noise.deviation(filled) * scale
-            factor = float(images.exposure_factors[number])
-            samples.append((residuals[number], filled, factor))
-            noises.append(noise)
-            answers.append(
-                pixel_answers(kept.pixels, residuals[number], light[number], factor, noise)
-            )
-            relative = controls[0][number] / (kept.noise.deviation(controls[1][number]) * scale)
-            usable = relative[~np.isnan(relative)]
-            beyond = float((np.abs(usable) > 3).mean()) if len(usable) else 0.0
-            judged.append(Controls(len(usable), scale, beyond))
-        return samples, noises, answers, judged
-
-    def _dated(
-        self,
-        kept: _Fit,
-        samples: tuple[NDArray[np.float32], NDArray[np.float32], float],
-        noise: Floats,
-        answers: PixelAnswers,
-        controls: Controls,
-        confidence: float,
-    ) -> DateEstimate:
-        times = kept.timeline.times
+    def _dated(self, kept: _Fit, answer: ImageAnswer, confidence: float) -> DateEstimate:
+        times, curve = kept.timeline.times, answer.curve
         assert times is not None
-        curve = answers.log_likelihood.sum(axis=1)
         by_class = timeslot_log_likelihood(curve, kept.numbers, len(self.timeslots_))
         abstained = bool(np.ptp(by_class) < _LEAST_EVIDENCE)
         low: np.datetime64 | None = None
@@ -299,8 +300,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
             begin, end = central_interval(curve, kept.timeline.positions, confidence)
             low = kept.timeline.time_of(begin) if is_excluded(curve, 0, confidence) else None
             high = kept.timeline.time_of(end) if is_excluded(curve, -1, confidence) else None
-            most_likely = _between_onsets(kept.timeline, kept.onsets, int(curve.argmax()))
-        evidence = self._evidence(kept, samples, noise, answers)
+            most_likely = between_onsets(kept.timeline, kept.onsets, int(curve.argmax()))
         return DateEstimate(
             low,
             high,
@@ -309,37 +309,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
             abstained,
             times,
             curve - curve.max(),
-            evidence,
-            controls,
+            evidence_of(answer, kept.pixels, kept.onsets, kept.timeline),
+            answer.controls,
         )
-
-    def _evidence(
-        self,
-        kept: _Fit,
-        samples: tuple[NDArray[np.float32], NDArray[np.float32], float],
-        noise: Floats,
-        answers: PixelAnswers,
-    ) -> tuple[PixelEvidence, ...]:
-        residuals, light, factor = samples
-        every = np.arange(len(kept.pixels))
-        beta = kept.pixels.with_defect.mean[kept.onsets, every]
-        expected = beta[:, 0] * light + beta[:, 1] * factor + beta[:, 2]
-        found = []
-        for place in np.argsort(-np.abs(answers.log_ratio), kind="stable").tolist():
-            after, before = _around(kept.timeline, int(kept.onsets[place]))
-            found.append(
-                PixelEvidence(
-                    int(kept.pixels.places[place, 0]),
-                    int(kept.pixels.places[place, 1]),
-                    after,
-                    before,
-                    _finite(residuals[place]),
-                    float(expected[place]),
-                    float(noise[place]),
-                    float(answers.log_ratio[place] / np.log(10)),
-                )
-            )
-        return tuple(found)
 
     def _drawn_controls(self, images: Images) -> Places:
         """Draw photosites of the visible area, none of them a known defect."""
@@ -354,26 +326,6 @@ class MaximumLikelihood(ProbabilisticEstimator):
         _ = self.timeslots_  # raises before a fit, and after one that failed
         assert self._fitted is not None
         return self._fitted
-
-
-def _around(timeline: Timeline, onset: int) -> tuple[np.datetime64 | None, np.datetime64 | None]:
-    """Return the times of the images before and from an onset on."""
-    if timeline.times is None:
-        return None, None
-    return (
-        timeline.times[onset - 1] if onset > 0 else None,
-        timeline.times[onset] if onset < len(timeline.times) else None,
-    )
-
-
-def _between_onsets(
-    timeline: Timeline, onsets: NDArray[np.int64], image: int
-) -> tuple[np.datetime64 | None, np.datetime64 | None]:
-    """Return the neighbouring onsets around the time of an image, each at its early end."""
-    earlier, later = onsets[onsets <= image], onsets[onsets > image]
-    low = _around(timeline, int(earlier.max()))[0] if len(earlier) else None
-    high = _around(timeline, int(later.min()))[1] if len(later) else None
-    return low, high
 
 
 def _finite(value: float) -> float | None:

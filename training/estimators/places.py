@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 Places = NDArray[np.int64]
 
@@ -23,3 +24,11 @@ def without(places: Places, others: Places) -> Places:
     taken = set(map(tuple, others.tolist()))
     chosen = [tuple(place) not in taken for place in places.tolist()]
     return places[np.array(chosen, bool)]
+
+
+def beyond_reach(places: Places, others: Places, reach: int) -> Places:
+    """Return the places that are further than reach, in rows or columns, from all others."""
+    if not len(others) or not len(places):
+        return places
+    distances, _ = cKDTree(others).query(places, p=np.inf)
+    return places[distances > reach]

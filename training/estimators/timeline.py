@@ -42,6 +42,15 @@ class Timeline:
         """From the first to the last position."""
         return float(self.positions[-1] - self.positions[0])
 
+    def around(self, onset: int) -> tuple[np.datetime64 | None, np.datetime64 | None]:
+        """Return the times of the images before and from an onset on, None where there is none."""
+        if self.times is None:
+            return None, None
+        return (
+            self.times[onset - 1] if onset > 0 else None,
+            self.times[onset] if onset < len(self.times) else None,
+        )
+
     def time_of(self, position: float) -> np.datetime64 | None:
         """Return the time at a position; None where the images have no times."""
         if self.times is None:
