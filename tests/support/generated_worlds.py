@@ -22,7 +22,8 @@ photosites go bad in a window that networks see, and the audit's baselines see t
 All of this was decided before the worlds of these seeds were judged, and part of it after 46 others
 had been: there the frames were no larger than the window, training was shorter, and a d' of 30
 counted as clear. Of 24 traces that were called clear, mean colour gave away four, and two of d' 30
-were learned too badly for a verdict. No world without a trace was called one.
+were learned too badly for a verdict. No world without a trace was called one. Before
+those, light had the same colour in every session, from which mean colour read few DN.
 """
 
 from __future__ import annotations

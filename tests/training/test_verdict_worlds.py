@@ -58,6 +58,7 @@ def _judge_all(counts: Mapping[str, int], record: Record) -> Judged:
     judged: Judged = []
     order = list(VARIETIES)
     for name, count in counts.items():
+        # those below 50 were looked at before the worlds were as they are
         first = 100 * (1 + order.index(name)) + 50
         worlds = [World(VARIETIES[name], seed) for seed in range(first, first + count)]
         found = [(world, evidence_in(world).verdict()) for world in worlds]
