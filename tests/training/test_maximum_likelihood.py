@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import ndimage, optimize, stats
 
 from tests.support.estimator_worlds import START, World, make_world
 from training.estimators.acceptance import best_onsets, calibrate
 from training.estimators.dating import central_interval, timeslot_log_likelihood
 from training.estimators.errors import EstimatorError, NotFittedError
+from training.estimators.images import Images
 from training.estimators.known_defects import KnownDefect
 from training.estimators.maximum_likelihood import MaximumLikelihood
 from training.estimators.noise_model import fit_noise, image_scales
@@ -26,6 +27,8 @@ from training.estimators.onset_likelihood import (
     profile_log_likelihood,
     split_sums,
 )
+from training.estimators.scene_scales import of_images, scene_groups, scene_scales
+from training.patches.inputs import CachedFrame
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, BetaPrior]
 
@@ -403,6 +406,74 @@ def test_the_search_finds_the_same_in_small_strips(world: World, fitted: Maximum
     small = MaximumLikelihood(seed=1, memory_bytes=2**20).fit(world.trusted, world.timeslots)
     np.testing.assert_array_equal(small.places_, fitted.places_)
     np.testing.assert_array_equal(small.onsets_, fitted.onsets_)
+
+
+def test_a_scene_in_which_a_photosite_scatters_counts_for_less_there() -> None:
+    generator = np.random.default_rng(12)
+    scenes = np.array(list("abcd") * 30 + ["rare"])
+    relative = generator.normal(size=(121, 50))
+    relative[scenes == "b", 7] += 8 * np.sign(np.arange(30) - 15.5)  # an edge that shifted
+    relative[60:, 9] += 8  # what is in all scenes
+    groups = scene_groups(scenes)
+    assert groups.names.tolist() == list("abcd")
+    scales = of_images(scene_scales(relative, groups), groups)
+    assert (scales[scenes == "b", 7] > 5).all()
+    assert (scales[scenes != "b", 7] < 1.5).all()
+    assert (scales[:, 9] < 1.5).all()
+    assert (scales[-1] == 1).all()
+    everyday = scene_groups(np.arange(100).astype(str))
+    assert not len(everyday.names)
+    assert (of_images(scene_scales(relative[:100], everyday), everyday) == 1).all()
+
+
+def test_edges_of_fixed_scenes_that_move_between_sessions_are_no_defects() -> None:
+    generator = np.random.default_rng(13)
+    trusted, timeslots, places = moving_scenes(generator)
+    fit = MaximumLikelihood(seed=1).fit(trusted, timeslots)
+    true = np.isin(fit.places_ @ [1000, 1], places @ [1000, 1])
+    assert true.sum() >= 0.6 * len(places)
+    assert (~true).sum() <= 1
+
+
+def moving_scenes(generator: np.random.Generator) -> tuple[Images, np.ndarray, np.ndarray]:
+    """Return images of five scenes with sharp edges, each session up to a photosite aside."""
+    rows, columns, timeslots, defects = 90, 120, 10, 12
+    scenes = []
+    for _ in range(5):
+        scene = np.ones((rows + 2, columns + 2))
+        for _ in range(10):
+            top, left = generator.integers(0, rows), generator.integers(0, columns)
+            height, width = generator.integers(5, 40, 2)
+            scene[top : top + height, left : left + width] *= generator.uniform(0.5, 1.6)
+        scenes.append(ndimage.gaussian_filter(scene, 0.7))
+    places = np.stack(
+        [
+            6 * generator.choice(rows // 6, defects, replace=False) + 3,
+            generator.integers(0, columns, defects),
+        ],
+        axis=1,
+    )
+    onsets = generator.integers(12, 108, defects)
+    aside = generator.integers(0, 3, (timeslots, 2))
+    numbers = np.repeat(np.arange(timeslots), 12)
+    frames = []
+    for number, slot in enumerate(numbers):
+        top, left = aside[slot]
+        light = 4000 * scenes[number % 5][top : top + rows, left : left + columns]
+        values = 512 + 0.5 * generator.poisson(light)
+        values[tuple(places[onsets <= number].T)] += 6 * 0.5 * np.sqrt(4000)
+        pixels = values.round().astype(np.uint16)
+        frames.append(CachedFrame(f"{number}", pixels, (512.0,) * 4, 16383, (0, 0, rows, columns)))
+    count = len(frames)
+    images = Images(
+        frames,
+        np.full(count, 1 / 30),
+        numbers.astype(str),
+        np.array([f"scene-{number % 5}" for number in range(count)]),
+        np.full(count, "one"),
+        START + np.arange(count) * np.timedelta64(10, "D"),
+    )
+    return images, numbers, places
 
 
 def test_requests_that_mean_nothing_are_refused(world: World) -> None:

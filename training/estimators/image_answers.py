@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +50,33 @@ class ImageAnswer:
 
 
 def image_answers(
-    images: Images, pixels: AgeingPixels, noise_model: NoiseModel, controls: Places
+    images: Images,
+    pixels: AgeingPixels,
+    scene_scales: Mapping[str, Floats],
+    noise_model: NoiseModel,
+    controls: Places,
 ) -> Iterator[ImageAnswer]:
-    """Give for each image its samples, what they say, and what its controls show."""
+    """Give for each image its samples, what they say, and what its controls show.
+
+    Parameters
+    ----------
+    images
+        Questioned ones.
+    pixels
+        The photosites that went bad.
+    scene_scales
+        By how much each of them scatters more in a scene that the trusted images show, by its
+        name, shape (pixels,).
+    noise_model, controls
+        Noise of photosites without defect, and (row, column) of some.
+    """
     residuals_of_controls, light_of_controls = residuals_at(images, controls)
     scales = image_scales(residuals_of_controls, light_of_controls, noise_model)
     residuals, light = residuals_at(images, pixels.places)
     for number, scale in enumerate(scales.tolist()):
         factor = float(images.exposure_factors[number])
         noise = noise_model.deviation(np.nan_to_num(light[number])) * scale
+        noise = noise * scene_scales.get(str(images.scenes[number]), 1.0)
         said = pixel_answers(pixels, residuals[number], light[number], factor, noise)
         relative = residuals_of_controls[number] / (
             noise_model.deviation(light_of_controls[number]) * scale

@@ -83,6 +83,7 @@ class _Fit:
     noise: NoiseModel
     controls: Places
     pixels: AgeingPixels
+    scene_scales: dict[str, Floats]
     onsets: NDArray[np.int64]
     ratios: Floats
     is_known: NDArray[np.bool_]
@@ -209,7 +210,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
         require_same_sensor(images, self._camera, self._size)
         return [
             self._dated(kept, one, confidence)
-            for one in image_answers(images, kept.pixels, kept.noise, kept.controls)
+            for one in image_answers(
+                images, kept.pixels, kept.scene_scales, kept.noise, kept.controls
+            )
         ]
 
     def _fit(self, images: Images, timeslots: Timeslots, numbers: NDArray[np.int64]) -> None:
@@ -225,7 +228,8 @@ class MaximumLikelihood(ProbabilisticEstimator):
         useful = [one for one in self.known if not one.pre_existing]
         defects = [*useful, *([NOTHING_KNOWN] * len(found.places))]
         places = np.concatenate([places_of(useful), found.places])
-        sums, prior = series.sums(places), series.prior(defects)
+        measured, prior = series.read(places), series.prior(defects)
+        sums = measured.sums
         log_onsets = integrated_log_likelihood(sums, prior) + log_prior_of_onsets(
             timeline, *onset_limits(defects)
         )
@@ -238,6 +242,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
             noise,
             without(controls, places)[:_CONTROLS_OF_AN_IMAGE],
             ageing_pixels(places, log_onsets, posterior_of(sums, prior), sums),
+            dict(zip(series.groups.names.tolist(), measured.scene_scales, strict=True)),
             np.concatenate([known_onsets, found.onsets]),
             np.concatenate([known_ratios, found.ratios]),
             np.arange(len(places)) < len(useful),
@@ -270,6 +275,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         threshold = calibrate(series.ratios(controls)[1], min(rate, 0.5))
         onsets, ratios = series.ratios(places)
         accepted = np.flatnonzero(ratios > threshold.log_ratio)
+        accepted = accepted[~series.hangs_on_one_scene(places[accepted], ratios[accepted])]
         accepted = accepted[strongest(places[accepted], ratios[accepted], reach)]
         return _Found(
             places[accepted], onsets[accepted], ratios[accepted], threshold, tried, len(places)
@@ -281,7 +287,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
         logs = np.stack(
             [
                 timeslot_log_likelihood(one.curve, kept.numbers, classes)
-                for one in image_answers(images, kept.pixels, kept.noise, kept.controls)
+                for one in image_answers(
+                    images, kept.pixels, kept.scene_scales, kept.noise, kept.controls
+                )
             ]
         )
         odds = np.exp(logs - logs.max(axis=1, keepdims=True))

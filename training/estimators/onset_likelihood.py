@@ -170,6 +170,24 @@ def posterior_of(sums: SplitSums, prior: BetaPrior) -> Posterior:
     return Posterior(mean, covariance, samples, (deviations + PRIOR_SAMPLES) / samples)
 
 
+def best_beta(sums: SplitSums, prior: BetaPrior, onsets: NDArray[np.int64]) -> Floats:
+    """Return the best beta of each pixel for one onset each, shape (pixels, 3); K at least -1."""
+    every = np.arange(len(onsets))
+
+    def chosen(values: Floats) -> Floats:
+        return values[onsets, every][None]
+
+    at_onset = SplitSums(
+        chosen(sums.before),
+        chosen(sums.after),
+        chosen(sums.square_before),
+        chosen(sums.square_after),
+        chosen(sums.cross),
+        chosen(sums.gram),
+    )
+    return _constrained(at_onset, prior)[0][0]
+
+
 def _constrained(sums: SplitSums, prior: BetaPrior) -> tuple[Floats, Floats]:
     """Return the best beta with K >= -1, and the squared deviations from it and the prior."""
     precision = _precision(sums, prior)
