@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datastore.catalogue import Catalogue
     from training.evidence.average_reading import AverageReading
     from training.evidence.findings import Findings
+    from training.saliency.methods import MapMethod
 
 
 def evidence(
@@ -36,6 +38,13 @@ def evidence(
         bool,
         typer.Option("--recorded-only", help="Ask no network: judge by what is recorded."),
     ] = False,
+    map_method: Annotated[
+        list[str] | None,
+        typer.Option(help="Map where networks look by this method only; may be repeated."),
+    ] = None,
+    map_crops: Annotated[
+        int, typer.Option(min=1, help="Crops of the clean block that are mapped, at most.")
+    ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of controls, cues and resamplings.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +61,8 @@ def evidence(
         raise RequestError("--known-trace and --known-content calibrate together: give both")
     if recorded_only and known_trace is not None:
         raise RequestError("--recorded-only asks no network: leave --known-trace out")
+    maps = _Maps(tuple(map_method or ()), map_crops)
+    maps.methods()
     if not recorded_only:
         from training.threads import prepare_process
 
@@ -65,7 +76,7 @@ def evidence(
         placebos = [summarise(catalogue, one) for one in placebo or ()]
         asked = [] if recorded_only else [*experiment, known_trace, known_content]
         found = {
-            one: _gathered(home, catalogue, one, seed, _one_of(placebo), quiet=as_json)
+            one: _gathered(home, catalogue, one, seed, _one_of(placebo), maps, quiet=as_json)
             for one in dict.fromkeys(asked)
             if one is not None
         }
@@ -89,6 +100,8 @@ def evidence(
             "known_trace": known_trace,
             "known_content": known_content,
             "recorded_only": recorded_only,
+            "map_methods": list(maps.methods()),
+            "map_crops": map_crops,
         }
         at = HostClock().now()
         for one in examined:
@@ -109,12 +122,31 @@ def evidence(
     say(f"wrote {output}")
 
 
+@dataclass(frozen=True)
+class _Maps:
+    """What is mapped, as asked for."""
+
+    asked: tuple[str, ...]
+    crops: int
+
+    def methods(self) -> tuple[MapMethod, ...]:
+        """Return the methods, all where none was named."""
+        from agetrace.errors import RequestError
+        from training.saliency.methods import MAP_METHODS
+
+        unknown = sorted(set(self.asked) - set(MAP_METHODS))
+        if unknown:
+            raise RequestError(f"--map-method {unknown[0]}: choose from {', '.join(MAP_METHODS)}")
+        return tuple(one for one in MAP_METHODS if not self.asked or one in self.asked)
+
+
 def _gathered(
     home: Home,
     catalogue: Catalogue,
     reference: str,
     seed: int,
     placebo: str | None,
+    maps: _Maps,
     *,
     quiet: bool,
 ) -> Findings:
@@ -127,6 +159,8 @@ def _gathered(
             work_folder=home.work_root,
             seed=seed,
             placebo=placebo,
+            map_methods=maps.methods(),
+            map_crops=maps.crops,
             progress=advance,
         )
 

@@ -6,7 +6,7 @@ bounded by one frame and the answers; frames are changed again for every network
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from training.evidence.contrasts_within import content_swap, crops_contrast, joi
 from training.evidence.distraction import Distraction, distraction_of
 from training.evidence.effects import effect_of, flips_of
 from training.evidence.findings import CameraFinding, Findings
-from training.evidence.looking import looks_for
+from training.evidence.looking import MOST_CROPS, looks_for
 from training.evidence.questions import (
     CUE_STRENGTHS_SD,
     Questions,
@@ -32,6 +32,7 @@ from training.experiments.answers import RunAnswers
 from training.experiments.predictions import Predictions
 from training.experiments.stored_predictions import read_answers
 from training.experiments.summary import EvaluationSummary, find_experiment, summarise_evaluation
+from training.saliency.methods import MAP_METHODS, MapMethod
 
 Progress = Callable[[int, int], None]
 
@@ -43,6 +44,8 @@ def gather(
     work_folder: Path,
     seed: int = 0,
     placebo: str | None = None,
+    map_methods: Collection[MapMethod] = MAP_METHODS,
+    map_crops: int = MOST_CROPS,
     progress: Progress | None = None,
 ) -> Findings:
     """Ask the networks of a recorded experiment everything that decides what they have learned.
@@ -61,6 +64,8 @@ def gather(
         Of controls, noise, cues, and of the resamplings of the statistics.
     placebo
         Experiment on classes without an age between them, whose networks show how maps look then.
+    map_methods, map_crops
+        How to map where the networks look, and how many crops at most.
     progress
         Called with the answers and maps that are there and their total.
 
@@ -90,7 +95,14 @@ def gather(
     stranger = None
     if placebo is not None:
         stranger = RecordedNetworks(catalogue, placebo, work_folder)
-    looks = looks_for(networks, arisen, stranger=stranger, seed=seed)
+    looks = looks_for(
+        networks,
+        arisen,
+        stranger=stranger,
+        methods=map_methods,
+        most_crops=map_crops,
+        seed=seed,
+    )
     answers_total = sum(1 + len(asked[run.fold].frames) for run in networks.runs)
     advance = _Advance(progress, answers_total + looks.total)
     answers = _ask(networks, asked, advance)

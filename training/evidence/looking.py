@@ -6,7 +6,7 @@ Memory is bounded by the maps of one run and the means of all.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -34,11 +34,11 @@ from training.experiments.frame_set import FrameSet
 from training.experiments.spec import ExperimentSpec
 from training.files import write_atomically
 from training.saliency.mapping import crop_maps_of
-from training.saliency.methods import MapMethod, methods_for
+from training.saliency.methods import MAP_METHODS, MapMethod, methods_for
 from training.saliency.superimposed import Superimposition
 
 MOST_CROPS = 200
-"""Of an experiment's clean block: what every method maps for every run."""
+"""Of an experiment's clean block: what every method maps for every run, if not said otherwise."""
 
 Coordinates = NDArray[np.int64]
 
@@ -228,6 +228,8 @@ def looks_for(
     defects: Mapping[str, Coordinates],
     *,
     stranger: RecordedNetworks | None = None,
+    methods: Collection[MapMethod] = MAP_METHODS,
+    most_crops: int = MOST_CROPS,
     seed: int,
 ) -> Looks:
     """Choose what is mapped.
@@ -241,14 +243,19 @@ def looks_for(
     stranger
         An experiment that learned labels without an age, whose first network shows how maps look
         then; passed over where its networks are of another kind.
+    methods
+        What to map by, where it is defined.
+    most_crops
+        Of the clean block, for every method and run.
     seed
         Of the choice, of fresh weights and of nulls.
     """
-    methods, not_mapped = methods_for(networks.spec.network)
+    defined, refused = methods_for(networks.spec.network)
+    chosen = tuple(one for one in defined if one in methods)
     return Looks(
-        methods=methods,
-        not_mapped=not_mapped,
-        _sampled=_sampled(networks, defects, seed) if methods else (),
+        methods=chosen,
+        not_mapped={one: why for one, why in refused.items() if one in methods},
+        _sampled=_sampled(networks, defects, most_crops, seed) if chosen else (),
         _networks=networks,
         _stranger=stranger if stranger is not None and _comparable(networks, stranger) else None,
         _seed=seed,
@@ -256,14 +263,13 @@ def looks_for(
 
 
 def _sampled(
-    networks: RecordedNetworks, defects: Mapping[str, Coordinates], seed: int
+    networks: RecordedNetworks, defects: Mapping[str, Coordinates], most_crops: int, seed: int
 ) -> tuple[_Sampled, ...]:
     size = networks.spec.patch_size
     by_camera: dict[str, dict[str, CropSample]] = {}
     for fold, block in networks.folds.items():
-        for sample in sample_crops(
-            block.frames, size, defects, most_crops=MOST_CROPS // len(networks.folds), seed=seed
-        ):
+        part = most_crops // len(networks.folds)
+        for sample in sample_crops(block.frames, size, defects, most_crops=part, seed=seed):
             others = by_camera.setdefault(sample.camera, {})
             # only maps of the same places can be brought together
             if all(np.array_equal(sample.origins, one.origins) for one in others.values()):

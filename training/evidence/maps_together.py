@@ -19,7 +19,7 @@ Maps = NDArray[np.float32]
 Coordinates = NDArray[np.int64]
 
 HIT_RADII_PHOTOSITES = (0.0, 4.0, float(GAP_PHOTOSITES))
-_SAMPLES = 999
+_SAMPLES = 499
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ what decides are interventions. What maps depend on is told beside them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from training.evidence.page import Check
 from training.evidence.rules import LEVEL
 from training.evidence.saliency_findings import MapsFinding, SaliencyFindings, Superimposed
@@ -32,9 +34,9 @@ def saliency_lines(saliency: SaliencyFindings | None) -> list[Check]:
             _scene(one),
             _recognition(one),
             *_pictures(one),
-            *_hits(one),
         )
     ]
+    lines += [line for one in _finest(saliency.methods) for line in _hits(one)]
     lines += [_superimposed(one) for one in saliency.superimposed]
     lines += [line for one in saliency.methods for line in _sanity(one)]
     agreeing = [
@@ -45,6 +47,13 @@ def saliency_lines(saliency: SaliencyFindings | None) -> list[Check]:
             _line(f"other methods' maps agree with {first}", ", ".join(agreeing), "none", None)
         )
     return lines
+
+
+def _finest(methods: Sequence[MapsFinding]) -> list[MapsFinding]:
+    """Return the first method and the one of the smallest cells, camera by camera."""
+    first = methods[0].method
+    finest = min(methods, key=lambda one: one.cell_photosites).method
+    return [one for one in methods if one.method in (first, finest)]
 
 
 def _line(statement: str, measured: str, required: str, holds: bool | None) -> Check:
@@ -123,16 +132,19 @@ def _pictures(one: MapsFinding) -> list[Check]:
 def _hits(one: MapsFinding) -> list[Check]:
     if one.hits is None:
         return []
+    radii = one.hits.at_radii
     # the smallest radius that the cells resolve, the widest where they resolve none
-    at = next((radius for radius in one.hits.at_radii if radius.resolved), one.hits.at_radii[-1])
+    at = next((radius for radius in radii if radius.resolved), radii[-1])
+    if one.cell_photosites == 1:
+        at = radii[0]
     return [
         _line(
             f"maps point at the defects that arose ({_name(one)})",
-            f"AUC {one.hits.auc:.2f} at {one.hits.defects} defects; {at.mass_share:.1%} of the"
-            f" mass within {at.radius_photosites:g} photosites, {at.null_mass_share:.1%} at random"
-            f" places; p = {at.mass_p_value:.3g}",
+            f"AUC {one.hits.auc:.2f} at {one.hits.defects} defects; {at.hit_rate:.0%} of them have"
+            f" the map's top {one.hits.top_share:.0%} within {at.radius_photosites:g} photosites,"
+            f" {at.null_hit_rate:.0%} of random places; p = {at.hit_p_value:.3g}",
             f"above random places, p at most {LEVEL}",
-            at.mass_p_value <= LEVEL,
+            at.hit_p_value <= LEVEL,
         )
     ]
 

@@ -88,7 +88,7 @@ def _row(one: MapsFinding) -> list[str]:
     constancy, independence = one.constancy, one.independence
     recognition = independence.recognition
     hits = one.hits
-    at = None if hits is None else hits.at_radii[-1]
+    at = None if hits is None else hits.at_radii[0 if one.cell_photosites == 1 else -1]
     shared = None
     if constancy.other_scenes is not None and constancy.same_scenes:
         shared = constancy.other_scenes / constancy.same_scenes
@@ -106,7 +106,7 @@ def _row(one: MapsFinding) -> list[str]:
         _told(None if independence.edges is None else independence.edges.correlation),
         _told(None if independence.luminance is None else independence.luminance.correlation),
         _told(None if hits is None else hits.auc),
-        _told(None if at is None else at.mass_p_value, 3),
+        _told(None if at is None else at.hit_p_value, 3),
         _told(one.randomised_weights.rank_correlation),
         _told(None if other is None else other.rank_correlation),
         _told(one.agreement),
