@@ -24,6 +24,12 @@ had been: there the frames were no larger than the window, training was shorter,
 counted as clear. Of 24 traces that were called clear, mean colour gave away four, and two of d' 30
 were learned too badly for a verdict. No world without a trace was called one. Before
 those, light had the same colour in every session, from which mean colour read few DN.
+
+The rules changed after 119 of these worlds, of seeds of their own, had been judged: of 68 without a
+trace one was called another trace at p = 0.024, where the light of sessions varies; and mean colour
+vetoed 3 of 24 clear traces that went with their defects. Since then a trace is claimed at a p of
+0.02 or less, one beside the defects has to beat every baseline, and a baseline is no veto where the
+answers go with the defects. The proof is of seeds that no rule has seen.
 """
 
 from __future__ import annotations

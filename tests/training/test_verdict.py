@@ -190,6 +190,47 @@ def test_a_baseline_that_cannot_see_age_and_tells_the_classes_blocks_the_claim()
     assert "mean-colour" in found.reason
 
 
+def test_what_a_baseline_tells_is_no_reason_where_the_answers_go_with_the_defects() -> None:
+    """Masked frames keep their light and colour; answers that are lost did not rest on them."""
+    light = BaselineFinding("mean-colour", 0.7, 0.03, 0.014, "fail")
+    seen = replace(BLIND, baselines=(*BLIND.baselines, light))
+    found = judge(_summary(MASKS, clean=0.95, masked=0.5, spared=0.93), SOUND, findings=seen)
+    assert found.verdict == "defect-trace-supported"
+    told = next(one for one in found.checks if one.statement.startswith("mean-colour"))
+    assert told.holds is False
+    # unless that was not tried, little was lost, or the control lost it too
+    for masks in ({}, {"masked": 0.69, "spared": 0.73}, {"masked": 0.5, "spared": 0.5}):
+        found = judge(_summary(MASKS, clean=0.95, **masks), SOUND, findings=seen)
+        assert found.verdict == "content-suspected"
+
+
+def test_a_trace_is_claimed_only_beyond_doubt() -> None:
+    """One experiment of twenty without a trace is above chance at p = 0.05."""
+    for masked in (0.5, 0.9):
+        summary = _summary(MASKS, clean=0.95, masked=masked, spared=0.93)
+        doubtful = tuple(
+            replace(one, p_value=0.024) if one.evaluation == "clean" else one
+            for one in summary.evaluations
+        )
+        found = judge(replace(summary, evaluations=doubtful), SOUND, findings=BLIND)
+        assert found.verdict == "inconclusive"
+        assert "p = 0.024 by 8 sessions; a trace is claimed at 0.02 or less" in found.reason
+        line = next(one for one in found.checks if "beyond doubt" in one.statement)
+        assert line.holds is False
+
+
+def test_a_trace_beside_the_defects_has_to_beat_what_cannot_see_age() -> None:
+    """A baseline that is as often right, if not beyond chance, explains as much."""
+    thumbnail = BaselineFinding("thumbnail", 0.95, 0.06, 0.014, "pass")
+    survives = _summary(MASKS, clean=0.95, masked=0.9, spared=0.93)
+    found = judge(survives, SOUND, findings=Findings(baselines=(thumbnail,)))
+    assert found.verdict == "inconclusive"
+    assert "thumbnail" in found.reason
+    below = replace(thumbnail, accuracy=0.9)
+    found = judge(survives, SOUND, findings=Findings(baselines=(below,)))
+    assert found.verdict == "other-device-age-trace"
+
+
 def test_masking_that_takes_little_away_is_no_difference() -> None:
     """One at chance and the other not, four points apart, is not a difference."""
     found = judge(_summary(MASKS, clean=0.8, masked=0.69, spared=0.73), SOUND, findings=BLIND)

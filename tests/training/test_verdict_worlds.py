@@ -58,8 +58,9 @@ def _judge_all(counts: Mapping[str, int], record: Record) -> Judged:
     judged: Judged = []
     order = list(VARIETIES)
     for name, count in counts.items():
-        # those below 50 were looked at before the worlds were as they are
-        first = 100 * (1 + order.index(name)) + 50
+        # those below 50 were looked at before the worlds were as they are, and those below 84
+        # before the rules were
+        first = 100 * (1 + order.index(name)) + 84
         worlds = [World(VARIETIES[name], seed) for seed in range(first, first + count)]
         found = [(world, evidence_in(world).verdict()) for world in worlds]
         tally = Counter(judgement.verdict for _, judgement in found)

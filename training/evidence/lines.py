@@ -49,6 +49,15 @@ def telling_baselines(findings: Findings) -> list[str]:
     return [one.name for one in findings.baselines if one.verdict == "fail"]
 
 
+def as_good_baselines(findings: Findings, accuracy: float) -> list[str]:
+    """Return the baselines that are right at least as often on the clean block."""
+    return [
+        one.name
+        for one in findings.baselines
+        if one.accuracy is not None and one.accuracy >= accuracy
+    ]
+
+
 def finding_lines(
     findings: Findings, calibration: Mapping[str, AverageReading] | None = None
 ) -> list[Check]:

@@ -12,16 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from training.evidence.asked_evaluations import Masks, find_evaluation, is_above, masks_of, of_block
 from training.evidence.average_reading import AverageReading
 from training.evidence.findings import Findings
 from training.evidence.lines import (
     TELLING_AVERAGES,
+    as_good_baselines,
     baseline_lines,
     finding_lines,
     telling_baselines,
 )
 from training.evidence.page import Check
-from training.evidence.rules import LEVEL
+from training.evidence.rules import LEVEL, TRACE_LEVEL
 from training.experiments.summary import EvaluationSummary, ExperimentSummary
 
 VerdictName = Literal[
@@ -31,10 +33,6 @@ VerdictName = Literal[
     "no-evidence",
     "inconclusive",
 ]
-
-LEAST_SHARE_REMOVED = 0.5
-"""Of what is above the middle of chance under the random mask, the least share that masking the
-defects has to take away: one at chance and the other not is no difference by itself."""
 
 _CONTENT_CONSTRAINTS = ("same-scenes", "same-settings", "same-counts")
 
@@ -134,12 +132,13 @@ def judge(
     """
     found = findings or Findings()
     clean = summary.evaluation("clean")
-    swapped = _of_block(summary, "swapped")
-    masks = _masks(summary, found)
+    swapped = of_block(summary, "swapped")
+    masks = masks_of(summary, found)
     checks = [
         _enough_sessions(clean),
         _controlled(standing),
         _above(clean, "a trace is seen"),
+        _beyond_doubt(clean),
         *_block_lines(summary),
         *baseline_lines(found),
     ]
@@ -160,28 +159,18 @@ def judge(
             "inconclusive",
             f"with {clean.sessions} sessions no accuracy gives a p below {clean.smallest_p:.2g}",
         )
-    content = _content(summary, standing, placebos, found, calibration)
+    content = _content(summary, standing, placebos, found, calibration, masks)
     if content is not None:
         return answer("content-suspected", content)
-    if not _is_above(clean):
+    if not is_above(clean):
         return answer("no-evidence", "nothing above chance on new scenes in new sessions")
-    return answer(*_kind_of_trace(masks, found))
-
-
-@dataclass(frozen=True)
-class _Masks:
-    masked: EvaluationSummary | None
-    spared: EvaluationSummary | None
-
-
-def _masks(summary: ExperimentSummary, findings: Findings) -> _Masks:
-    """Return the masks that were found out after the fact, or those of the specification.
-
-    The former have a control of equal number and amplitude, the latter of equal number.
-    """
-    if findings.masked is not None and findings.mask_control is not None:
-        return _Masks(findings.masked, findings.mask_control)
-    return _Masks(_by_mask(summary, "ledger"), _by_mask(summary, "random"))
+    if clean.p_value > TRACE_LEVEL:
+        return answer(
+            "inconclusive",
+            f"above chance at p = {clean.p_value:.2g} by {clean.sessions} sessions; a trace is"
+            f" claimed at {TRACE_LEVEL} or less",
+        )
+    return answer(*_kind_of_trace(clean, masks, found))
 
 
 def _content(
@@ -190,21 +179,22 @@ def _content(
     placebos: Sequence[ExperimentSummary],
     findings: Findings,
     calibration: Mapping[str, AverageReading] | None,
+    masks: Masks,
 ) -> str | None:
     """Return why content is suspected; None where it is not."""
     clean = summary.evaluation("clean")
-    false_traces = [one.name for one in placebos if _is_above(one.evaluation("clean"))]
+    false_traces = [one.name for one in placebos if is_above(one.evaluation("clean"))]
     if false_traces:
         return f"classes without an age between them are told apart too: {', '.join(false_traces)}"
-    swapped = _of_block(summary, "swapped")
+    swapped = of_block(summary, "swapped")
     if swapped is not None and swapped.accuracy < swapped.chance_low:
         return (
             f"where the contents of the classes are swapped, {swapped.accuracy:.0%} is right: the"
             " answers follow the scenes"
         )
-    if not _is_above(clean):
-        own = _find(summary, "new-session")
-        if standing.obstacle is not None and own is not None and _is_above(own):
+    if not is_above(clean):
+        own = find_evaluation(summary, "new-session")
+        if standing.obstacle is not None and own is not None and is_above(own):
             return "its own scenes are told apart in new sessions, and nothing on new scenes"
         return None
     if standing.obstacle is not None:
@@ -212,7 +202,9 @@ def _content(
             f"above chance, and {standing.obstacle}: what tells the classes apart need not be age"
         )
     telling = telling_baselines(findings)
-    if telling:
+    # frames whose defects are masked keep their light and colour: what is lost with the defects
+    # did not rest on these
+    if telling and not masks.take_all_but_chance:
         return f"what cannot see age tells the classes apart too: {', '.join(telling)}"
     swap = findings.content_swap
     if swap is not None and swap.agreement.p_value <= LEVEL and swap.agreement.difference < 0:
@@ -227,7 +219,9 @@ def _content(
     return None
 
 
-def _kind_of_trace(masks: _Masks, findings: Findings) -> tuple[VerdictName, str]:
+def _kind_of_trace(
+    clean: EvaluationSummary, masks: Masks, findings: Findings
+) -> tuple[VerdictName, str]:
     """Tell a trace in the ledger's defects from another one."""
     masked, spared = masks.masked, masks.spared
     if masked is None or spared is None:
@@ -235,20 +229,25 @@ def _kind_of_trace(masks: _Masks, findings: Findings) -> tuple[VerdictName, str]
             "above chance, and masking the ledger's defects was not tried beside a random mask:"
             " whether it is defects is open"
         )
-    if not _is_above(spared):
+    if not is_above(spared):
         return _open("masking as many other photosites removes it too: masking itself harms")
-    if _is_above(masked):
+    if is_above(masked):
         if not any(one.verdict == "pass" for one in findings.baselines):
             return _open(
                 "it survives masking the defects that the ledger saw arise, and no audit says"
                 " whether what cannot see age would tell as much"
             )
+        equal = as_good_baselines(findings, clean.accuracy)
+        if equal:
+            return _open(
+                "it survives masking the defects that the ledger saw arise, and what cannot see age"
+                f" is right as often: {', '.join(equal)}"
+            )
         return "other-device-age-trace", (
             "it survives masking the defects that the ledger saw arise, and every control of"
             " content that was made"
         )
-    middle = (spared.chance_low + spared.chance_high) / 2
-    if spared.accuracy - masked.accuracy < LEAST_SHARE_REMOVED * (spared.accuracy - middle):
+    if not masks.take_enough:
         return _open(
             "masking the ledger's defects takes too little away to tell it from the random mask"
         )
@@ -276,33 +275,8 @@ def _block_lines(summary: ExperimentSummary) -> list[Check]:
     return [
         Check(f"{meaning} ({name})", _measured(one), "none", None, decides=False)
         for name, meaning in said.items()
-        if (one := _find(summary, name)) is not None
+        if (one := find_evaluation(summary, name)) is not None
     ]
-
-
-def _is_above(one: EvaluationSummary) -> bool:
-    return one.verdict == "above-chance"
-
-
-def _find(summary: ExperimentSummary, name: str) -> EvaluationSummary | None:
-    return next((one for one in summary.evaluations if one.evaluation == name), None)
-
-
-def _named(summary: ExperimentSummary, key: str, value: str) -> EvaluationSummary | None:
-    """Return the evaluation whose specification has such a value."""
-    for one in summary.specification.get("evaluations", []):
-        found = (one.get("mask") or {}).get("by") if key == "mask" else one.get(key)
-        if found == value and (key != "mask" or one.get("block") == "clean"):
-            return _find(summary, one["name"])
-    return None
-
-
-def _by_mask(summary: ExperimentSummary, by: str) -> EvaluationSummary | None:
-    return _named(summary, "mask", by)
-
-
-def _of_block(summary: ExperimentSummary, block: str) -> EvaluationSummary | None:
-    return _named(summary, "block", block)
 
 
 def _measured(one: EvaluationSummary) -> str:
@@ -333,12 +307,21 @@ def _controlled(standing: DatasetStanding) -> Check:
 
 
 def _above(one: EvaluationSummary, statement: str) -> Check:
-    holds = None if one.verdict == "inconclusive" else _is_above(one)
+    holds = None if one.verdict == "inconclusive" else is_above(one)
     return Check(f"{statement} ({one.evaluation})", _measured(one), "above chance", holds)
 
 
+def _beyond_doubt(clean: EvaluationSummary) -> Check:
+    return Check(
+        "the trace is beyond doubt (clean)",
+        f"p = {clean.p_value:.3g}",
+        f"at most {TRACE_LEVEL}",
+        clean.p_value <= TRACE_LEVEL if is_above(clean) else None,
+    )
+
+
 def _gone(one: EvaluationSummary) -> Check:
-    holds = None if one.verdict == "inconclusive" else not _is_above(one)
+    holds = None if one.verdict == "inconclusive" else not is_above(one)
     return Check(
         f"masking the ledger's defects removes it ({one.evaluation})",
         _measured(one),
@@ -358,7 +341,7 @@ def _follows_no_content(one: EvaluationSummary) -> Check:
 
 def _placebo(summary: ExperimentSummary) -> Check:
     clean = summary.evaluation("clean")
-    holds = None if clean.verdict == "inconclusive" else not _is_above(clean)
+    holds = None if clean.verdict == "inconclusive" else not is_above(clean)
     return Check(
         f"classes without an age between them are not told apart ({summary.name})",
         _measured(clean),
