@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.support.estimator_worlds import ESTIMATORS, World, make_world
 from training.estimators.errors import EstimatorError, NotFittedError
 from training.estimators.images import Images
 from training.estimators.protocol import AgeEstimator
+from training.estimators.state import load_state, save_state
 
 EVERY_ESTIMATOR = pytest.mark.parametrize("name", list(ESTIMATORS))
 
@@ -133,6 +135,23 @@ def test_an_answer_to_one_image_does_not_depend_on_the_others(
     alone = fitted[name].predict_proba(world.questioned.subset([7]))
     np.testing.assert_allclose(alone[0], together[7], atol=1e-9)
     assert fitted[name].predict_proba(world.questioned.subset([])).shape == (0, 5)
+
+
+@EVERY_ESTIMATOR
+def test_what_was_stored_answers_as_before(
+    name: str, world: World, fitted: dict[str, AgeEstimator], tmp_path: Path
+) -> None:
+    lineage = {"dataset": "a" * 64}
+    save_state(tmp_path / "fitted.npz", fitted[name].to_state(), lineage)
+    state, read = load_state(tmp_path / "fitted.npz")
+    assert (state.estimator, read) == (name, lineage)
+    again = type(fitted[name]).from_state(state)
+    np.testing.assert_array_equal(
+        again.predict_proba(world.questioned), fitted[name].predict_proba(world.questioned)
+    )
+    assert again.facts() == fitted[name].facts()
+    with pytest.raises(NotFittedError, match="call fit"):
+        ESTIMATORS[name](world).to_state()
 
 
 @EVERY_ESTIMATOR

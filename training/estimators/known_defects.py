@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,22 @@ class KnownDefect:
                 f"defect at ({self.row}, {self.column}): onset after {self.onset_after} and before"
                 f" {self.onset_before}, which is no interval"
             )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON, times in ISO 8601."""
+        return dict(self.__dict__) | {
+            "onset_after": None if self.onset_after is None else self.onset_after.isoformat(),
+            "onset_before": None if self.onset_before is None else self.onset_before.isoformat(),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Return the defect of what `to_json` gave."""
+        times = {
+            name: None if document[name] is None else datetime.fromisoformat(document[name])
+            for name in ("onset_after", "onset_before")
+        }
+        return cls(**{**document, **times})
 
 
 class LedgerDefectLike(Protocol):

@@ -8,22 +8,21 @@ maximum likelihood; the equations here are ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.estimators.acceptance import Threshold, calibrate
+from training.estimators.acceptance import calibrate
 from training.estimators.date_estimate import DateEstimate, iso
 from training.estimators.dating import (
-    AgeingPixels,
     ageing_pixels,
     central_interval,
     is_excluded,
     timeslot_log_likelihood,
 )
 from training.estimators.errors import EstimatorError
+from training.estimators.fitted_likelihood import FittedLikelihood, Found
 from training.estimators.image_answers import (
     ImageAnswer,
     between_onsets,
@@ -48,6 +47,7 @@ from training.estimators.protocol import (
 )
 from training.estimators.residuals import residuals_at
 from training.estimators.screening import conspicuous_photosites
+from training.estimators.state import EstimatorState
 from training.estimators.timeline import Timeline, log_prior_of_onsets, timeline_of
 
 Floats = NDArray[np.float64]
@@ -60,34 +60,6 @@ _LEAST_EVIDENCE = float(np.log(3.0))
 
 _MOSAIC_REACH, _LUMA_REACH = 2, 3
 """How far a defect may reach: into medians of its neighbours, or through demosaicing."""
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a search found."""
-
-    places: Places
-    onsets: NDArray[np.int64]
-    ratios: Floats
-    threshold: Threshold
-    tried: int
-    candidates: int
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """What a fit keeps."""
-
-    timeline: Timeline
-    numbers: NDArray[np.int64]
-    noise: NoiseModel
-    controls: Places
-    pixels: AgeingPixels
-    scene_scales: dict[str, Floats]
-    onsets: NDArray[np.int64]
-    ratios: Floats
-    is_known: NDArray[np.bool_]
-    found: _Found
 
 
 class MaximumLikelihood(ProbabilisticEstimator):
@@ -145,7 +117,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         self.most_candidates = most_candidates
         self.memory_bytes = memory_bytes
         self.seed = seed
-        self._fitted: _Fit | None = None
+        self._fitted: FittedLikelihood | None = None
 
     @property
     def places_(self) -> Places:
@@ -215,6 +187,39 @@ class MaximumLikelihood(ProbabilisticEstimator):
             )
         ]
 
+    def to_state(self) -> EstimatorState:
+        """Return what the fit keeps, to be stored; raises NotFittedError before `fit`."""
+        kept = self._kept()
+        settings = {
+            "known": [one.to_json() for one in self.known],
+            "searches": self.searches,
+            "false_alarms": self.false_alarms,
+            "most_candidates": self.most_candidates,
+            "memory_bytes": self.memory_bytes,
+            "seed": self.seed,
+            "camera": self._camera,
+            "size": list(self._size),
+            **kept.settings(),
+        }
+        return EstimatorState(self.name, settings, {"timeslots": self.timeslots_, **kept.arrays()})
+
+    @classmethod
+    def from_state(cls, state: EstimatorState) -> Self:
+        """Return the fitted estimator of a state."""
+        given = state.settings
+        made = cls(
+            [KnownDefect.from_json(one) for one in given["known"]],
+            searches=given["searches"],
+            false_alarms=given["false_alarms"],
+            most_candidates=given["most_candidates"],
+            memory_bytes=given["memory_bytes"],
+            seed=given["seed"],
+        )
+        made._fitted = FittedLikelihood.of(given, state.arrays)
+        made._camera, made._size = given["camera"], (given["size"][0], given["size"][1])
+        made._timeslots = state.arrays["timeslots"]
+        return made
+
     def _fit(self, images: Images, timeslots: Timeslots, numbers: NDArray[np.int64]) -> None:
         timeline = timeline_of(images, timeslots[numbers])
         ordered = images.subset(timeline.order)
@@ -236,7 +241,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         log_onsets -= np.logaddexp.reduce(log_onsets, axis=0)
         known_onsets = log_onsets[:, : len(useful)].argmax(axis=0).astype(np.int64)
         known_ratios = series.ratios(places_of(useful))[1]
-        self._fitted = _Fit(
+        self._fitted = FittedLikelihood(
             timeline,
             numbers[timeline.order],
             noise,
@@ -257,7 +262,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         noise: NoiseModel,
         timeline: Timeline,
         controls: Places,
-    ) -> _Found:
+    ) -> Found:
         """Find photosites that went bad; none where only the ledger's are asked for."""
         places, tried = np.empty((0, 2), np.int64), 0
         reach = _MOSAIC_REACH if ordered.frames[0].pixels.dtype == np.uint16 else _LUMA_REACH
@@ -277,7 +282,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         accepted = np.flatnonzero(ratios > threshold.log_ratio)
         accepted = accepted[~series.hangs_on_one_scene(places[accepted], ratios[accepted])]
         accepted = accepted[strongest(places[accepted], ratios[accepted], reach)]
-        return _Found(
+        return Found(
             places[accepted], onsets[accepted], ratios[accepted], threshold, tried, len(places)
         )
 
@@ -296,7 +301,9 @@ class MaximumLikelihood(ProbabilisticEstimator):
         abstained = np.ptp(logs, axis=1) < _LEAST_EVIDENCE
         return odds / odds.sum(axis=1, keepdims=True), abstained
 
-    def _dated(self, kept: _Fit, answer: ImageAnswer, confidence: float) -> DateEstimate:
+    def _dated(
+        self, kept: FittedLikelihood, answer: ImageAnswer, confidence: float
+    ) -> DateEstimate:
         times, curve = kept.timeline.times, answer.curve
         assert times is not None
         by_class = timeslot_log_likelihood(curve, kept.numbers, len(self.timeslots_))
@@ -330,7 +337,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         places = np.stack([top + drawn // width, left + drawn % width], axis=1)
         return without(places.astype(np.int64), places_of(self.known))
 
-    def _kept(self) -> _Fit:
+    def _kept(self) -> FittedLikelihood:
         _ = self.timeslots_  # raises before a fit, and after one that failed
         assert self._fitted is not None
         return self._fitted

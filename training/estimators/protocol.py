@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from training.estimators.errors import EstimatorError, NotFittedError
 from training.estimators.images import Images
+from training.estimators.state import EstimatorState
 
 Timeslots = NDArray[np.int64]
 """Ordinals of timeslots; a later timeslot has a higher one."""
@@ -85,6 +86,15 @@ class AgeEstimator(Protocol):
 
     def facts(self) -> dict[str, Any]:
         """Return what the fit rests on, as JSON; raises NotFittedError before `fit`."""
+        ...
+
+    def to_state(self) -> EstimatorState:
+        """Return what the fit keeps, to be stored; raises NotFittedError before `fit`."""
+        ...
+
+    @classmethod
+    def from_state(cls, state: EstimatorState) -> Self:
+        """Return the fitted estimator of a state that `to_state` gave."""
         ...
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datastore.catalogue import Catalogue
-from datastore.datasets.items import CameraIdentity, Item
+from datastore.datasets.items import CameraIdentity
 from training.experiments.frame_set import FrameSet
 from training.experiments.preparing import Judged
 from training.experiments.spec import ExperimentSpec
@@ -20,59 +18,10 @@ from training.interventions import mask_variation
 from training.patches.cache import FrameCache
 from training.patches.defect_places import DefectPlaces, defect_centred_origins
 from training.patches.errors import PatchError
-from training.patches.inputs import CachedFrame, Variation, content_of
-from training.patches.mapped import MappedFrames
+from training.patches.inputs import Variation, content_of
+from training.patches.opened_frames import OpenedFrames, decode_items
 from training.patches.opening import sensor_facts
 from training.patches.source import SensorFacts
-
-
-class OpenedFrames(Sequence[CachedFrame]):
-    """The frames of items, decoded once, each mapped only while it is used.
-
-    Parameters
-    ----------
-    items
-        Whose frames.
-    catalogue, cache
-        Where their files and their decoded frames are.
-    variations
-        By a camera's serial, a change of its mosaics.
-    """
-
-    def __init__(
-        self,
-        items: Sequence[Item],
-        catalogue: Catalogue,
-        cache: FrameCache,
-        variations: Mapping[str, Variation],
-    ) -> None:
-        self._items = items
-        self._catalogue = catalogue
-        self._cache = cache
-        self._variations = variations
-        self._frames = MappedFrames(self._open, cache.quota_bytes)
-
-    def _open(self, number: int) -> CachedFrame:
-        item = self._items[number]
-        return self._cache.frame(
-            item.sha256,
-            self._catalogue.store.path(item.sha256),
-            self._variations.get(item.camera.serial),
-        )
-
-    def __len__(self) -> int:
-        """Return the number of frames."""
-        return len(self._items)
-
-    def __getitem__(self, number: int) -> CachedFrame:  # type: ignore[override]
-        """Return a frame, opened where it is not mapped."""
-        if not 0 <= number < len(self._items):
-            raise IndexError(number)
-        return self._frames[number]
-
-    def __iter__(self) -> Iterator[CachedFrame]:
-        """Open the frames one after the other."""
-        return (self._frames[number] for number in range(len(self._items)))
 
 
 class FrameSets:
@@ -125,17 +74,7 @@ class FrameSets:
             for item in block.items:
                 change = variations.get(item.camera.serial)
                 unique[item.sha256, None if change is None else change.name] = (item, change)
-        executor = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="decode")
-        try:
-            for done, _ in enumerate(executor.map(self._decode, unique.values()), start=1):
-                if progress is not None:
-                    progress(done, len(unique))
-        finally:
-            executor.shutdown(cancel_futures=True)
-
-    def _decode(self, wanted: tuple[Item, Variation | None]) -> None:
-        item, change = wanted
-        self._cache.frame(item.sha256, self._catalogue.store.path(item.sha256), change)
+        decode_items(list(unique.values()), self._catalogue, self._cache, progress)
 
     def of(self, judged: Judged) -> FrameSet:
         """Return the frames of a block, each decoded when it is first needed.
