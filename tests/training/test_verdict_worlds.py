@@ -117,6 +117,7 @@ def test_the_verdict_on_a_network_is_what_there_was_to_learn(variety: Variety) -
 
 
 @pytest.mark.prove
+@pytest.mark.timeout(3600)
 def test_verdicts_on_networks_trained_in_generated_worlds(record_property: Record) -> None:
     """The verdict is right in 95 % of clear worlds, and without a trace none is called one."""
     judged = _judge_all({**WITHOUT_A_TRACE, **WITH_A_TRACE}, record_property)
