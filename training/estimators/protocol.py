@@ -41,8 +41,13 @@ class AgeEstimator(Protocol):
     """Tells the timeslot of images of one camera from what its defects leave in them."""
 
     name: ClassVar[str]
-    timeslots_: Timeslots
-    """The timeslots it was fitted to, ascending, shape (classes,)."""
+    is_suspect: ClassVar[bool]
+    """Whether its answers may rest on other things than age: told for comparison alone."""
+
+    @property
+    def timeslots_(self) -> Timeslots:
+        """The timeslots it was fitted to, ascending; raises NotFittedError before `fit`."""
+        ...
 
     def fit(self, images: Images, timeslots: ArrayLike) -> Self:
         """Learn from trusted images of one camera.
@@ -105,6 +110,7 @@ class ProbabilisticEstimator(ABC):
     """
 
     name: ClassVar[str]
+    is_suspect: ClassVar[bool] = False
 
     _timeslots: Timeslots | None = None
     _camera: str
