@@ -8,6 +8,7 @@ maximum likelihood; the equations here are ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from training.estimators.acceptance import calibrate
 from training.estimators.date_estimate import DateEstimate, iso
 from training.estimators.dating import (
+    AgeingPixels,
     ageing_pixels,
     central_interval,
     is_excluded,
@@ -37,7 +39,7 @@ from training.estimators.onset_likelihood import (
     posterior_of,
 )
 from training.estimators.photosite_series import NOTHING_KNOWN, PhotositeSeries
-from training.estimators.places import beyond_reach, strongest, without
+from training.estimators.places import beyond_reach, displaced, strongest, without
 from training.estimators.protocol import (
     ProbabilisticEstimator,
     Probabilities,
@@ -49,6 +51,7 @@ from training.estimators.residuals import residuals_at
 from training.estimators.screening import conspicuous_photosites
 from training.estimators.state import EstimatorState
 from training.estimators.timeline import Timeline, log_prior_of_onsets, timeline_of
+from training.patches.inputs import CachedFrame
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -163,8 +166,20 @@ class MaximumLikelihood(ProbabilisticEstimator):
             "defects": defects,
         }
 
-    def date(self, images: Images, confidence: float = 0.95) -> list[DateEstimate]:
+    def date(
+        self, images: Images, confidence: float = 0.95, *, at_neighbours: bool = False
+    ) -> list[DateEstimate]:
         """Return when each image was taken; needs trusted images with times.
+
+        Parameters
+        ----------
+        images
+            Questioned ones; their times, if any, are not looked at.
+        confidence
+            Of the intervals.
+        at_neighbours
+            Whether sound photosites beside the defects are asked as if they were the defects: a
+            control, which should find none.
 
         Raises
         ------
@@ -180,11 +195,16 @@ class MaximumLikelihood(ProbabilisticEstimator):
         if not len(images):
             return []
         require_same_sensor(images, self._camera, self._size)
+        pixels = kept.pixels
+        if at_neighbours:
+            # known defects that tell no age are no sound neighbours either
+            every = np.unique(np.concatenate([pixels.places, places_of(self.known)]), axis=0)
+            frame = images.frames[0]
+            places = displaced(pixels.places, every, frame.visible, _reach(frame))
+            pixels = replace(pixels, places=places)
         return [
-            self._dated(kept, one, confidence)
-            for one in image_answers(
-                images, kept.pixels, kept.scene_scales, kept.noise, kept.controls
-            )
+            self._dated(kept, pixels, one, confidence)
+            for one in image_answers(images, pixels, kept.scene_scales, kept.noise, kept.controls)
         ]
 
     def to_state(self) -> EstimatorState:
@@ -265,7 +285,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
     ) -> Found:
         """Find photosites that went bad; none where only the ledger's are asked for."""
         places, tried = np.empty((0, 2), np.int64), 0
-        reach = _MOSAIC_REACH if ordered.frames[0].pixels.dtype == np.uint16 else _LUMA_REACH
+        reach = _reach(ordered.frames[0])
         if self.searches:
             places, tried = conspicuous_photosites(
                 ordered,
@@ -302,7 +322,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
         return odds / odds.sum(axis=1, keepdims=True), abstained
 
     def _dated(
-        self, kept: FittedLikelihood, answer: ImageAnswer, confidence: float
+        self, kept: FittedLikelihood, pixels: AgeingPixels, answer: ImageAnswer, confidence: float
     ) -> DateEstimate:
         times, curve = kept.timeline.times, answer.curve
         assert times is not None
@@ -324,7 +344,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
             abstained,
             times,
             curve - curve.max(),
-            evidence_of(answer, kept.pixels, kept.onsets, kept.timeline),
+            evidence_of(answer, pixels, kept.onsets, kept.timeline),
             answer.controls,
         )
 
@@ -341,6 +361,10 @@ class MaximumLikelihood(ProbabilisticEstimator):
         _ = self.timeslots_  # raises before a fit, and after one that failed
         assert self._fitted is not None
         return self._fitted
+
+
+def _reach(frame: CachedFrame) -> int:
+    return _MOSAIC_REACH if frame.pixels.dtype == np.uint16 else _LUMA_REACH
 
 
 def _finite(value: float) -> float | None:
