@@ -14,6 +14,7 @@ from agetrace.cli import (
     dataset,
     defects,
     demo,
+    estimate,
     evidence,
     experiment,
     export,
@@ -91,6 +92,7 @@ app.add_typer(plan.app, name="plan")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(export.app, name="export")
 app.add_typer(defects.app, name="defects")
+app.add_typer(estimate.app, name="estimate")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(model.app, name="model")
 app.add_typer(job.app, name="job")

@@ -144,6 +144,25 @@ class Comparison:
         """Return everything as one JSON document."""
         return asdict(self)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row of text for each estimator, for a table."""
+        return [
+            {
+                "estimator": one.name,
+                "accuracy": f"{one.accuracy:.3f}",
+                "interval": f"{one.interval.low:.3f} to {one.interval.high:.3f}",
+                "answered": f"{one.answered:.0%}",
+                "chance": f"{one.chance.low:.3f} to {one.chance.high:.3f}",
+                "p": f"{one.p_value:.3g}",
+                "sessions": one.sessions,
+                "against": one.compared_with or "-",
+                "difference": "-" if one.difference is None else f"{one.difference:+.3f}",
+                "difference_p": "-" if one.difference_p is None else f"{one.difference_p:.3g}",
+                "note": "suspect" if one.is_suspect else one.kind,
+            }
+            for one in self.standings
+        ]
+
 
 def compare(
     block: str, class_names: Sequence[str], answers: Sequence[Answers], seed: int = 0

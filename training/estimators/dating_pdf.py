@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _A4_INCHES = (8.27, 11.69)
-_WIDTH = 108
+_WIDTH = 125
 """Characters of a line of small text."""
 
 _MOST_PHOTOSITES = 10
+_COLUMN_WIDTHS = [0.15, 0.29, 0.14, 0.14, 0.14, 0.14]
 
 
 def dating_pdf(dated: Sequence[DatedFile]) -> bytes:
@@ -88,7 +89,7 @@ def _table(axes: Axes, title: str, columns: Sequence[str], rows: Sequence[Sequen
         return
     table = axes.table(
         cellText=[list(row) for row in rows], colLabels=list(columns), loc="upper center",
-        cellLoc="left", edges="horizontal",
+        cellLoc="left", edges="horizontal", colWidths=_COLUMN_WIDTHS,
     )  # fmt: skip
     table.auto_set_font_size(False)
     table.set_fontsize(7.2)

@@ -88,6 +88,33 @@ class Material:
         return () if self.ledger is None else self.ledger.defects
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A comparison with what it rests on.
+
+    Attributes
+    ----------
+    comparison
+        How each did.
+    facts
+        By method, what its fit rests on.
+    candidates
+        By method, how many of the photosites that it uses are defects of the ledger; methods that
+        use none, or a camera without a ledger, are left out.
+    lineage
+        Of what they were fitted to.
+    """
+
+    comparison: Comparison
+    facts: dict[str, dict[str, Any]]
+    candidates: dict[str, dict[str, Any]]
+    lineage: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as one JSON document."""
+        return {**self.__dict__, "comparison": self.comparison.to_json()}
+
+
 def material_of(
     catalogue: Catalogue, request: Request, work_folder: Path, progress: Progress | None = None
 ) -> Material:
@@ -115,14 +142,7 @@ def fitted(method: str, material: Material, request: Request) -> AgeEstimator:
     EstimatorError
         If there is nothing to fit to, or the method has nothing to use.
     """
-    trusted = material.trusted
-    if request.blocks is not None:
-        trusted = trusted.block(*request.blocks)
-        if not len(trusted.images):
-            raise EstimatorError(
-                f"dataset {material.manifest.header.name} has no images of camera"
-                f" {trusted.camera.serial} in {', '.join(request.blocks)}"
-            )
+    trusted = _learned_from(material, request)
     if not request.searches and not material.known:
         raise EstimatorError(
             f"camera {trusted.camera.serial} has no ledger that could be used: run `agetrace"
@@ -134,7 +154,7 @@ def fitted(method: str, material: Material, request: Request) -> AgeEstimator:
 
 def lineage_of(material: Material, request: Request) -> dict[str, Any]:
     """Return what a fit rests on, as JSON."""
-    header, trusted = material.manifest.header, material.trusted
+    header, trusted = material.manifest.header, _learned_from(material, request)
     camera, ledger = trusted.camera, material.ledger
     return {
         "dataset": header.name,
@@ -150,12 +170,29 @@ def lineage_of(material: Material, request: Request) -> dict[str, Any]:
         "sessions": len(np.unique(trusted.images.sessions)),
         "first_image": min(one.triggered_at for one in trusted.items).isoformat(),
         "last_image": max(one.triggered_at for one in trusted.items).isoformat(),
+        "median_exposure_factor": float(np.median(trusted.images.exposure_factors)),
         "ledger": None if ledger is None else ledger.id,
         "ledger_defects": None if ledger is None else len(ledger.defects),
         "searches": request.searches,
         "seed": request.seed,
         "code_version": code_version(),
     }
+
+
+def _learned_from(material: Material, request: Request) -> TrustedImages:
+    if request.blocks is None:
+        return material.trusted
+    return _of_blocks(material, *request.blocks)
+
+
+def _of_blocks(material: Material, *names: str) -> TrustedImages:
+    chosen = material.trusted.block(*names)
+    if not len(chosen.images):
+        raise EstimatorError(
+            f"dataset {material.manifest.header.name} has no images of camera"
+            f" {chosen.camera.serial} in {', '.join(names)}"
+        )
+    return chosen
 
 
 def compared(
@@ -168,7 +205,7 @@ def compared(
     block: str = "clean",
     decoding: Progress | None = None,
     fitting: Progress | None = None,
-) -> tuple[Comparison, dict[str, AgeEstimator], Material]:
+) -> Compared:
     """Fit methods to the training block, and hold them and recorded networks against each other.
 
     Parameters
@@ -194,12 +231,7 @@ def compared(
         If an experiment is of another dataset, or judged other images of the camera.
     """
     material = material_of(catalogue, request, work_folder, decoding)
-    judged = material.trusted.block(block)
-    if not len(judged.images):
-        raise EstimatorError(
-            f"dataset {material.manifest.header.name} has no images of camera"
-            f" {judged.camera.serial} in {block}"
-        )
+    judged = _of_blocks(material, block)
     learning = Request(**{**request.__dict__, "blocks": request.blocks or ("train",)})
     with catalogue.reading() as session:
         rows = find_asset_ids(session, [one.sha256 for one in judged.items])
@@ -212,7 +244,12 @@ def compared(
         if fitting is not None:
             fitting(done, len(methods))
     comparison = compare(block, judged.class_names, answers, request.seed)
-    return comparison, estimators, material
+    return Compared(
+        comparison,
+        {name: one.facts() for name, one in estimators.items()},
+        {},
+        lineage_of(material, learning),
+    )
 
 
 def _answers(estimator: AgeEstimator, judged: TrustedImages, images: NDArray[np.str_]) -> Answers:

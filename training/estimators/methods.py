@@ -39,6 +39,12 @@ def make_estimator(
     return _makers(method)[0](known, searches, seed)
 
 
+def require_method(method: str) -> None:
+    """Raise EstimatorError unless there is such a method."""
+    if method not in METHODS:
+        raise EstimatorError(f"there is no method {method}: choose from {', '.join(METHODS)}")
+
+
 def estimator_of(state: EstimatorState) -> AgeEstimator:
     """Return the fitted estimator of a state; raises EstimatorError if its method is unknown."""
     return _makers(state.estimator)[1](state)
