@@ -6,7 +6,6 @@ that no crop covers; they take part in nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from math import factorial
 from typing import Any
@@ -16,13 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from training.saliency.errors import SaliencyError
+from training.saliency.image_groups import ImageGroups
 from training.saliency.measures import standardised
-from training.saliency.resampling import (
-    central_interval,
-    jackknife_interval,
-    shuffled_sets,
-    smallest_share,
-)
+from training.saliency.resampling import central_interval, jackknife_interval, smallest_share
+from training.saliency.scene_recognition import SceneRecognition, scene_recognition
 from training.statistics import Interval, bootstrap_interval
 
 Maps = NDArray[np.float32]
@@ -58,37 +54,6 @@ class ContentCorrelation:
     smallest_p: float | None
     shuffled_correlation: float | None
     shuffled_interval: Interval | None
-    images: int
-
-
-@dataclass(frozen=True)
-class SceneRecognition:
-    """How well the scene of an image is told from its map alone.
-
-    Attributes
-    ----------
-    accuracy
-        Share of the images whose scene is the nearest: that of least distance between the map and
-        the mean map of the scene in the other sessions.
-    interval
-        Of it, by resampling whole sessions and scenes.
-    p_value
-        Share of the shuffles of scenes among sessions that are recognised at least as well
-        (one-sided, the true one among them).
-    smallest_p
-        The p-value that perfect recognition would have got.
-    chance, chance_interval
-        Mean and central 95 % of the accuracies of the shuffles.
-    images
-        Images judged: those whose scene was taken in another session as well.
-    """
-
-    accuracy: float
-    interval: Interval
-    p_value: float
-    smallest_p: float
-    chance: float
-    chance_interval: Interval
     images: int
 
 
@@ -236,12 +201,12 @@ def content_independence(
         scene_names[varied],
         session_names[varied],
     )
-    images = _Images.of(scene_names, session_names)
+    images = ImageGroups.of(scene_names, session_names)
     between, between_interval = _between_scenes(vectors, images)
     return ContentIndependence(
         edges=_with_pictures(maps[varied], edge_strength(luminance[varied]), images, samples, seed),
         luminance=_with_pictures(maps[varied], luminance[varied], images, samples, seed),
-        recognition=_recognition(vectors, images, samples, seed),
+        recognition=scene_recognition(vectors, images, samples, seed),
         between_scenes=between,
         between_scenes_interval=between_interval,
         scene_correlations=_scene_correlations(vectors, images, samples, seed),
@@ -252,50 +217,8 @@ def content_independence(
     )
 
 
-@dataclass(frozen=True)
-class _Images:
-    """Scene and session of each image by number, and blocks: one scene in one session.
-
-    Shapes: ``scene_of``, ``session_of`` and ``block_of`` (images,), ``block_scenes`` and
-    ``block_sessions`` (blocks,), blocks in order of their session.
-    """
-
-    scene_of: Integers
-    session_of: Integers
-    block_of: Integers
-    block_scenes: Integers
-    block_sessions: Integers
-
-    @classmethod
-    def of(cls, scenes: NDArray[np.generic], sessions: NDArray[np.generic]) -> _Images:
-        scene_of = np.unique(scenes, return_inverse=True)[1].astype(np.int64)
-        session_of = np.unique(sessions, return_inverse=True)[1].astype(np.int64)
-        pairs = np.stack([session_of, scene_of], axis=1)
-        blocks, block_of = np.unique(pairs, axis=0, return_inverse=True)
-        return cls(scene_of, session_of, block_of.reshape(-1), blocks[:, 1], blocks[:, 0])
-
-    @property
-    def scene_count(self) -> int:
-        return len(np.unique(self.scene_of))
-
-    @property
-    def session_count(self) -> int:
-        return len(np.unique(self.session_of))
-
-    def scene_sets(self) -> list[list[int]]:
-        """Return the scenes of each session."""
-        return [
-            self.block_scenes[self.block_sessions == session].tolist()
-            for session in range(self.session_count)
-        ]
-
-    def shuffled(self, sets: Sequence[Sequence[int]], generator: np.random.Generator) -> Integers:
-        """Return new scenes of the blocks."""
-        return np.concatenate(shuffled_sets(sets, generator))
-
-
 def _with_pictures(
-    maps: Maps, pictures: Maps, images: _Images, samples: int, seed: int
+    maps: Maps, pictures: Maps, images: ImageGroups, samples: int, seed: int
 ) -> ContentCorrelation | None:
     """Compare the correlation of maps and pictures with that of other scenes' pictures."""
     together = np.isfinite(maps).all(axis=0) & np.isfinite(pictures).all(axis=0)
@@ -337,77 +260,7 @@ def _with_pictures(
     )
 
 
-def _recognition(
-    vectors: Floats, images: _Images, samples: int, seed: int
-) -> SceneRecognition | None:
-    """Tell each image's scene from its map, learning from the other sessions."""
-    recogniser = _Recogniser(vectors, images)
-    judged, right = recogniser.recognised(images.block_scenes)
-    if not judged.any() or images.scene_count < 2:
-        return None
-    accuracy = float(right[judged].mean())
-    sets, generator = images.scene_sets(), np.random.default_rng(seed)
-    by_chance = []
-    for _ in range(samples):
-        also_judged, also_right = recogniser.recognised(images.shuffled(sets, generator))
-        if also_judged.any():
-            by_chance.append(float(also_right[also_judged].mean()))
-    chance = np.array(by_chance)
-    if not len(chance):
-        return None
-    return SceneRecognition(
-        accuracy=accuracy,
-        interval=bootstrap_interval(
-            right[judged], images.session_of[judged], images.scene_of[judged], seed=seed
-        ),
-        p_value=float((np.sum(chance >= accuracy - 1e-9) + 1) / (len(chance) + 1)),
-        smallest_p=max(1 / (len(chance) + 1), smallest_share(sets)),
-        chance=float(chance.mean()),
-        chance_interval=central_interval(chance),
-        images=int(judged.sum()),
-    )
-
-
-class _Recogniser:
-    """Nearest mean map of a scene, leaving out the image's session, for any naming of the blocks.
-
-    Distances follow from inner products alone, so that a shuffle costs no pass over the maps.
-    """
-
-    def __init__(self, vectors: Floats, images: _Images) -> None:
-        blocks = len(images.block_scenes)
-        member = np.zeros((blocks, len(vectors)))
-        member[images.block_of, np.arange(len(vectors))] = 1
-        sums = member @ vectors
-        self._images = images
-        self._sizes = member.sum(axis=1)
-        self._with_blocks = vectors @ sums.T
-        self._of_blocks = sums @ sums.T
-        self._scenes = images.scene_count
-
-    def recognised(self, block_scenes: Integers) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return which images can be judged and which are right, were blocks of these scenes."""
-        scenes = np.eye(self._scenes)[block_scenes]
-        truth = block_scenes[self._images.block_of]
-        judged = np.zeros(len(truth), bool)
-        right = np.zeros(len(truth), bool)
-        for session in range(self._images.session_count):
-            chosen = np.flatnonzero(self._images.session_of == session)
-            weights = scenes * (self._images.block_sessions != session)[:, None]
-            counts = self._sizes @ weights
-            known = counts > 0
-            weights = weights[:, known] / counts[known]
-            if not known.any():
-                continue
-            length = np.einsum("bs,bd,ds->s", weights, self._of_blocks, weights, optimize=True)
-            distances = length - 2 * self._with_blocks[chosen] @ weights
-            nearest = np.flatnonzero(known)[np.argmin(distances, axis=1)]
-            judged[chosen] = known[truth[chosen]]
-            right[chosen] = nearest == truth[chosen]
-        return judged, right & judged
-
-
-def _between_scenes(vectors: Floats, images: _Images) -> tuple[float | None, Interval | None]:
+def _between_scenes(vectors: Floats, images: ImageGroups) -> tuple[float | None, Interval | None]:
     """Return the mean correlation of the scenes' mean maps, with its interval."""
     scenes = images.scene_count
     if scenes < 2:
@@ -428,7 +281,7 @@ def _between_scenes(vectors: Floats, images: _Images) -> tuple[float | None, Int
 
 
 def _scene_correlations(
-    vectors: Floats, images: _Images, samples: int, seed: int
+    vectors: Floats, images: ImageGroups, samples: int, seed: int
 ) -> SceneCorrelations | None:
     """Compare the correlation of a scene's maps in two sessions with that of two scenes'."""
     blocks = len(images.block_scenes)
