@@ -6,6 +6,7 @@ networks nor catalogues.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -58,7 +59,7 @@ def standardised(maps: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         float64, shape (maps, cells), of the cells that every map defines. The row of a constant map
         is NaN, and every row is where fewer than two cells are left.
     """
-    flat = maps.reshape(len(maps), -1)
+    flat = maps.reshape(len(maps), math.prod(maps.shape[1:]))
     common = flat[:, np.isfinite(flat).all(axis=0)].astype(np.float64)
     if common.shape[1] < 2:
         return np.full((len(maps), 1), np.nan)
