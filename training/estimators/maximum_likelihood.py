@@ -33,7 +33,8 @@ from training.estimators.image_answers import (
 )
 from training.estimators.images import Images
 from training.estimators.known_defects import KnownDefect, onset_limits, places_of
-from training.estimators.noise_model import NoiseModel, fit_noise, image_scales
+from training.estimators.measured_noise import measure_noise
+from training.estimators.noise_model import NoiseModel
 from training.estimators.onset_likelihood import (
     integrated_log_likelihood,
     posterior_of,
@@ -47,7 +48,6 @@ from training.estimators.protocol import (
     require_confidence,
     require_same_sensor,
 )
-from training.estimators.residuals import residuals_at
 from training.estimators.screening import conspicuous_photosites
 from training.estimators.state import EstimatorState
 from training.estimators.timeline import Timeline, log_prior_of_onsets, timeline_of
@@ -56,7 +56,6 @@ from training.patches.inputs import CachedFrame
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-_MOST_CONTROLS = 4096
 _CONTROLS_OF_AN_IMAGE = 512
 _LEAST_EVIDENCE = float(np.log(3.0))
 """Of the likeliest timeslot against the unlikeliest; less is barely worth mentioning (Jeffreys)."""
@@ -243,11 +242,14 @@ class MaximumLikelihood(ProbabilisticEstimator):
     def _fit(self, images: Images, timeslots: Timeslots, numbers: NDArray[np.int64]) -> None:
         timeline = timeline_of(images, timeslots[numbers])
         ordered = images.subset(timeline.order)
-        controls = self._drawn_controls(images)
-        residuals, light = residuals_at(ordered, controls)
-        noise = fit_noise(residuals, light)
-        scales = image_scales(residuals, light, noise)
-        typical = float(np.median(noise.deviation(light)[~np.isnan(light)]))
+        measured_noise = measure_noise(ordered, places_of(self.known), self.seed)
+        controls, noise, scales = (
+            measured_noise.controls,
+            measured_noise.model,
+            measured_noise.scales,
+        )
+        deviations = noise.deviation(measured_noise.light)
+        typical = float(np.median(deviations[~np.isnan(deviations)]))
         series = PhotositeSeries(ordered, scales, noise, typical, timeline, self.memory_bytes)
         found = self._search(series, ordered, scales, noise, timeline, controls)
         useful = [one for one in self.known if not one.pre_existing]
@@ -347,15 +349,6 @@ class MaximumLikelihood(ProbabilisticEstimator):
             evidence_of(answer, pixels, kept.onsets, kept.timeline),
             answer.controls,
         )
-
-    def _drawn_controls(self, images: Images) -> Places:
-        """Draw photosites of the visible area, none of them a known defect."""
-        top, left, height, width = images.frames[0].visible
-        generator = np.random.default_rng(self.seed)
-        count = min(_MOST_CONTROLS, height * width)
-        drawn = generator.choice(height * width, count, replace=False)
-        places = np.stack([top + drawn // width, left + drawn % width], axis=1)
-        return without(places.astype(np.int64), places_of(self.known))
 
     def _kept(self) -> FittedLikelihood:
         _ = self.timeslots_  # raises before a fit, and after one that failed

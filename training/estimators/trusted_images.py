@@ -81,7 +81,7 @@ class CameraLedger:
     defects
         In the coordinates of the images.
     photosites
-        How many defects it has in all; the images may show a part of the sensor.
+        How many lasting defects it has in all; the images may show a part of the sensor.
     """
 
     id: int
@@ -163,6 +163,8 @@ def trusted_images(
 def camera_ledger(catalogue: Catalogue, trusted: TrustedImages) -> CameraLedger | None:
     """Return what the camera's newest ledger knows of the photosites that the images show.
 
+    Defects that annealed or were mapped out are left out.
+
     Dark currents and offsets are kept for RAW files alone: those of JPEG files went through a tone
     curve. An offset grows with the gain, and is kept where all images share one ISO.
 
@@ -183,7 +185,11 @@ def camera_ledger(catalogue: Catalogue, trusted: TrustedImages) -> CameraLedger 
         )
     if ledger_id is None:
         return None
-    entries = known_defects(read_ledger(catalogue, camera_id))
+    # what went away again, or is hidden by the camera, does not tell that time has passed
+    lasting = [
+        one for one in read_ledger(catalogue, camera_id) if not (one.annealed or one.mapped_out)
+    ]
+    entries = known_defects(lasting)
     is_raw = trusted.items[0].role == "raw"
     isos = {one.iso for one in trusted.items}
     gain = isos.pop() if len(isos) == 1 else None
