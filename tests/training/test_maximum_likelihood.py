@@ -476,6 +476,25 @@ def moving_scenes(generator: np.random.Generator) -> tuple[Images, np.ndarray, n
     return images, numbers, places
 
 
+def test_dating_looks_at_each_frame_once(world: World, fitted: MaximumLikelihood) -> None:
+    before = world.questioned.frames.opened  # type: ignore[attr-defined]
+    fitted.date(world.questioned)
+    opened = world.questioned.frames.opened - before  # type: ignore[attr-defined]
+    # and at the first once more, for its size
+    assert opened == len(world.questioned) + 1
+
+
+def test_neighbours_of_the_defects_show_none(world: World, fitted: MaximumLikelihood) -> None:
+    """Asked as if they were the defects, sound photosites make no image late."""
+    late = world.questioned.subset(world.questioned_timeslots == world.questioned_timeslots.max())
+    there, beside = fitted.date(late), fitted.date(late, at_neighbours=True)
+    for one, other in zip(there, beside, strict=True):
+        places = {(each.row, each.column) for each in one.evidence}
+        assert not places & {(each.row, each.column) for each in other.evidence}
+        assert sum(each.log10_ratio for each in one.evidence) > 2
+        assert sum(each.log10_ratio for each in other.evidence) < 2
+
+
 def test_requests_that_mean_nothing_are_refused(world: World) -> None:
     with pytest.raises(EstimatorError, match="no ledger and no search"):
         MaximumLikelihood(searches=False)

@@ -70,9 +70,14 @@ def image_answers(
     noise_model, controls
         Noise of photosites without defect, and (row, column) of some.
     """
-    residuals_of_controls, light_of_controls = residuals_at(images, controls)
+    count = len(pixels)
+    # both from one look at each frame: decoding it costs more than all the rest
+    together = residuals_at(images, np.concatenate([pixels.places, controls]))
+    (residuals, light), (residuals_of_controls, light_of_controls) = (
+        (together[0][:, :count], together[1][:, :count]),
+        (together[0][:, count:], together[1][:, count:]),
+    )
     scales = image_scales(residuals_of_controls, light_of_controls, noise_model)
-    residuals, light = residuals_at(images, pixels.places)
     for number, scale in enumerate(scales.tolist()):
         factor = float(images.exposure_factors[number])
         noise = noise_model.deviation(np.nan_to_num(light[number])) * scale
