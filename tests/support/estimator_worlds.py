@@ -202,7 +202,21 @@ def _maximum_likelihood(world: World) -> AgeEstimator:
     return MaximumLikelihood(seed=1)
 
 
+def _naive_bayes(world: World) -> AgeEstimator:
+    from training.estimators.naive_bayes import NaiveBayes
+
+    return NaiveBayes(seed=1)
+
+
+def _kernel_naive_bayes(world: World) -> AgeEstimator:
+    from training.estimators.naive_bayes import KernelNaiveBayes
+
+    return KernelNaiveBayes(seed=1)
+
+
 ESTIMATORS: dict[str, Callable[[World], AgeEstimator]] = {
     "maximum-likelihood": _maximum_likelihood,
+    "naive-bayes": _naive_bayes,
+    "naive-bayes-kernel": _kernel_naive_bayes,
 }
 """Unfitted estimators by name; each may know what its user would know of the world's defects."""

@@ -199,7 +199,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
             # known defects that tell no age are no sound neighbours either
             every = np.unique(np.concatenate([pixels.places, places_of(self.known)]), axis=0)
             frame = images.frames[0]
-            places = displaced(pixels.places, every, frame.visible, _reach(frame))
+            places = displaced(pixels.places, every, frame.visible, reach_of(frame))
             pixels = replace(pixels, places=places)
         return [
             self._dated(kept, pixels, one, confidence)
@@ -287,7 +287,7 @@ class MaximumLikelihood(ProbabilisticEstimator):
     ) -> Found:
         """Find photosites that went bad; none where only the ledger's are asked for."""
         places, tried = np.empty((0, 2), np.int64), 0
-        reach = _reach(ordered.frames[0])
+        reach = reach_of(ordered.frames[0])
         if self.searches:
             places, tried = conspicuous_photosites(
                 ordered,
@@ -356,7 +356,8 @@ class MaximumLikelihood(ProbabilisticEstimator):
         return self._fitted
 
 
-def _reach(frame: CachedFrame) -> int:
+def reach_of(frame: CachedFrame) -> int:
+    """Return how far a defect reaches into its neighbours' residuals, in photosites."""
     return _MOSAIC_REACH if frame.pixels.dtype == np.uint16 else _LUMA_REACH
 
 

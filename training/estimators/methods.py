@@ -10,7 +10,7 @@ from training.estimators.known_defects import KnownDefect
 from training.estimators.protocol import AgeEstimator
 from training.estimators.state import EstimatorState
 
-Method = Literal["maximum-likelihood"]
+Method = Literal["maximum-likelihood", "naive-bayes", "naive-bayes-kernel"]
 
 METHODS: tuple[Method, ...] = get_args(Method)
 
@@ -63,5 +63,13 @@ def _makers(method: str) -> _Makers:
         return (
             lambda known, searches, seed: MaximumLikelihood(known, searches=searches, seed=seed),
             MaximumLikelihood.from_state,
+        )
+    if method in ("naive-bayes", "naive-bayes-kernel"):
+        from training.estimators.naive_bayes import KernelNaiveBayes, NaiveBayes
+
+        kind = NaiveBayes if method == "naive-bayes" else KernelNaiveBayes
+        return (
+            lambda known, searches, seed: kind(known, searches=searches, seed=seed),
+            kind.from_state,
         )
     raise EstimatorError(f"there is no method {method}: choose from {', '.join(METHODS)}")
